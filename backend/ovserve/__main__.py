@@ -1,0 +1,3 @@
+from ovserve.cli import main
+
+main()

@@ -1,0 +1,180 @@
+"""The composition root: settings -> objects -> run, drain, stop."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from queue import SimpleQueue
+from types import FrameType
+from typing import NoReturn
+
+import structlog
+
+from ovserve.config.model import ModelConfig
+from ovserve.config.settings import Settings
+from ovserve.control import Control
+from ovserve.dataplane import DataPlane
+from ovserve.engine import openvino
+from ovserve.errors import LoadFailed, OVServeError
+from ovserve.frontends.grpc.server import CannotListen, GrpcServer
+from ovserve.repository.layout import find_models
+from ovserve.serving.loader import Loader
+from ovserve.serving.registry import Registry
+from ovserve.version import VERSION
+
+logger = structlog.get_logger("ovserve")
+
+
+class CannotStart(OVServeError):
+    """Nothing can be served; the sentence says why, for the one who starts the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The objects behind every door."""
+
+    settings: Settings
+    registry: Registry
+    dataplane: DataPlane
+    control: Control
+    loader: Loader
+
+    def load(self) -> None:
+        """Load everything; raises `CannotStart` where not one model can be served."""
+        self.loader.load_all(model_configs(self.settings))
+        if any(entry.available for entry in self.registry.entries.values()):
+            return
+        causes = "; ".join(
+            f"{row.name}{'' if row.version is None else f' version {row.version}'}: {row.reason}"
+            for row in self.control.index()
+        )
+        raise CannotStart(f"no model can be served: {causes}")
+
+
+def compose(settings: Settings) -> Core:
+    """Make the objects; nothing is loaded and nothing listens yet. Raises `CannotStart`."""
+    registry = Registry()
+    loader = Loader(openvino.Engine(_prepared_cache(settings.cache_dir)), registry)
+    return Core(settings, registry, DataPlane(registry), Control(registry), loader)
+
+
+def model_configs(settings: Settings) -> list[ModelConfig]:
+    """Find the models to serve; raises `CannotStart` where there is none to try."""
+    if settings.model_name is not None and settings.model_path is not None:
+        return [_model_config(settings, settings.model_name, settings.model_path)]
+    assert settings.model_repository is not None  # noqa: S101 - Settings has one or the other
+    try:
+        found = find_models(settings.model_repository.resolve())
+    except LoadFailed as error:
+        raise CannotStart(f"model repository {settings.model_repository}: {error}") from error
+    if not found:
+        raise CannotStart(
+            f"model repository {settings.model_repository} holds no model: expected folders like "
+            f"{settings.model_repository}/NAME/1/model.xml"
+        )
+    return [_model_config(settings, name, path) for name, path in found.items()]
+
+
+def _model_config(settings: Settings, name: str, path: Path) -> ModelConfig:
+    return ModelConfig(
+        name=name,
+        base_path=path.resolve(),
+        target_device=settings.target_device,
+        plugin_config=settings.plugin_config,
+        nireq=settings.nireq,
+        max_queue=settings.max_queue,
+        queue_timeout=settings.queue_timeout,
+    )
+
+
+def _prepared_cache(folder: Path | None) -> Path | None:
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(f"--cache_dir {folder}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        logger.warning("the cache folder is not writable: nothing will be cached", cache_dir=str(folder))
+    return folder.resolve()
+
+
+class _Event(Enum):
+    LOADED = auto()
+    STOP = auto()
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT and return the exit code; raises `CannotStart`.
+
+    The port is taken before models load, so that a port in use is told at once and liveness is answered meanwhile.
+    """
+    events: SimpleQueue[_Event] = SimpleQueue()  # its put is safe in a signal handler
+    with _signals(lambda: events.put(_Event.STOP)), ThreadPoolExecutor(1, thread_name_prefix="load") as executor:
+        core = compose(settings)
+        server, addresses = _listen(core)
+        loading = executor.submit(core.load)
+        loading.add_done_callback(lambda _: events.put(_Event.LOADED))
+        if events.get() is _Event.STOP:
+            _leave_while_loading()
+        try:
+            loading.result()
+        except CannotStart:
+            server.stop(0)
+            raise
+        core.dataplane.set_ready(True)
+        server.follow()
+        print(f"ovserve: KServe v2 gRPC on {', '.join(addresses)}", flush=True)
+        events.get()
+        _drain(core, server)
+    return 0
+
+
+def _listen(core: Core) -> tuple[GrpcServer, list[str]]:
+    settings = core.settings
+    server = GrpcServer(core.dataplane, core.control, core.registry, max_message_bytes=settings.grpc_max_message_bytes)
+    try:
+        addresses = server.bind(settings.grpc_addresses, 0 if settings.port == "auto" else settings.port)
+    except CannotListen as error:
+        raise CannotStart(str(error)) from error
+    server.start()
+    logger.info("started", version=VERSION, openvino=openvino.VERSION, grpc=addresses)
+    return server, addresses
+
+
+def _drain(core: Core, server: GrpcServer) -> None:
+    """Readiness off, no new requests, those in flight finish within the grace."""
+    grace_s = core.settings.exit_timeout_secs
+    logger.info("stopping", exit_timeout_secs=grace_s)
+    core.dataplane.set_ready(False)
+    server.stop(grace_s)
+    totals = core.dataplane.totals
+    logger.info("stopped", requests=totals.accepted, answered=totals.answered)
+
+
+def _leave_while_loading() -> NoReturn:
+    """End at once: a compilation cannot be interrupted, and no request has been accepted yet."""
+    logger.warning("stopped while models were loading")
+    sys.stderr.flush()
+    os._exit(0)
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` on the first SIGTERM or SIGINT; the second ends the process at once."""
+
+    def once(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stop()
+
+    former = {number: signal.signal(number, once) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

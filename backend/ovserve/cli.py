@@ -1,0 +1,87 @@
+"""The command line: OVMS's and Triton's flags -> Settings."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+# gRPC's C core reports a port in use by itself, over several lines; ours is one.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+import cyclopts
+import pydantic
+from cyclopts import App, Parameter
+
+from ovserve import app as server
+from ovserve.config.settings import Settings
+from ovserve.observability import logs
+from ovserve.version import VERSION
+
+USAGE_ERROR = 2
+START_FAILURE = 1
+
+_HELP = """Serve OpenVINO models over KServe v2 gRPC.
+
+Every folder of the model repository is a model, every numbered folder in it a version.
+"""
+
+_EXAMPLES = """Examples:
+
+  ovserve --model_repository models                                 every model in the folder models, on port 9000
+  ovserve --model_name resnet --model_path models/resnet            one model
+  ovserve --model_name face --model_path face.onnx --port auto      one file, on a free port that is printed
+  ovserve --model_repository models --plugin_config '{"NUM_STREAMS": "1"}' --nireq 4
+  ovserve --model_repository models --grpc_bind_address 0.0.0.0     open to other machines
+
+Flags take '_' or '-', and '--flag value' or '--flag=value'. A flag beats its environment variable.
+"""
+
+cli = App(
+    name="ovserve",
+    version=f"ovserve {VERSION}",
+    help=_HELP,
+    help_epilogue=_EXAMPLES,
+    help_format="plaintext",
+    default_parameter=Parameter(name_transform=lambda name: name, negative=()),
+    config=cyclopts.config.Env("OVSERVE_", command=False),
+)
+
+
+@cli.default
+def serve(*, settings: Annotated[Settings | None, Parameter(name="*")] = None) -> int:
+    checked = settings or Settings()  # without a flag there is nothing to serve, which Settings says
+    logs.configure(checked.log_level, checked.log_format)
+    try:
+        return server.run(checked)
+    except server.CannotStart as error:
+        return _fail(str(error), START_FAILURE)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 served and stopped, 1 nothing could be served, 2 wrong usage."""
+    try:
+        sys.exit(cli(sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=False))
+    except cyclopts.CycloptsError as error:
+        sys.exit(_fail(_usage(error), USAGE_ERROR))
+    except pydantic.ValidationError as error:
+        sys.exit(_fail(_wrong_settings(error), USAGE_ERROR))
+
+
+def _usage(error: cyclopts.CycloptsError) -> str:
+    cause = error.__cause__
+    return _wrong_settings(cause) if isinstance(cause, pydantic.ValidationError) else str(error)
+
+
+def _wrong_settings(error: pydantic.ValidationError) -> str:
+    """Say in one line which flag is wrong, how, and what came."""
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return message
+    flag = str(first["loc"][0])
+    return f"--{flag} (or OVSERVE_{flag.upper()}): {message}, got '{first['input']}'"
+
+
+def _fail(sentence: str, code: int) -> int:
+    print(f"ovserve: {' '.join(sentence.split())}", file=sys.stderr)
+    return code

@@ -1,0 +1,17 @@
+"""OpenVINO's exceptions as one sentence without source locations and paths."""
+
+import re
+
+_LOCATION = re.compile(r"(?:Exception from |Check '.*?' failed at |at )?\S+\.(?:cpp|hpp|h)\S*:\d+:?\s*")
+_PATH = re.compile(r"(?<![\w.])/(?:[^\s/'\"]+/)+([^\s/'\":,]*)")
+_MAX_LENGTH = 1000
+
+
+def reason(error: BaseException) -> str:
+    """Say in one line what OpenVINO's `error` says, fit for a client: no C++ location, of a path only its last part."""
+    text = _LOCATION.sub(" ", str(error))
+    text = _PATH.sub(r"\1", text)
+    text = " ".join(text.split()).strip(" :.")
+    if not text:
+        return type(error).__name__
+    return text if len(text) <= _MAX_LENGTH else text[:_MAX_LENGTH] + "..."

@@ -1,0 +1,68 @@
+"""String tensors as the bytes they are.
+
+OpenVINO's Python tensors hand strings out as fixed-width numpy text, which loses trailing NULs. So a string input is
+fed through StringTensorPack (where each string begins and ends, and all characters in a row), and a string output is
+read through StringTensorUnpack: exact for any bytes.
+"""
+
+import numpy as np
+import openvino as ov
+from openvino import opset15
+
+from ovserve.tensors import Array, Shape
+
+Parts = tuple[Array, Array, Array]
+
+
+def unpack_string_ports(model: ov.Model) -> ov.Model:
+    """Replace each string port of `model`, in place, by three: begins and ends (i32), and characters (u8).
+
+    The order of the ports stays.
+    """
+    parameters = [_packed(node) for node in model.get_parameters()]
+    results = [_unpacked(node) for node in model.get_results()]
+    return ov.Model(_flat(results), _flat(parameters), model.get_friendly_name())
+
+
+def _packed(parameter: ov.Node) -> list[ov.Node]:
+    if parameter.get_element_type() != ov.Type.string:
+        return [parameter]
+    shape = parameter.get_partial_shape()
+    parts = [
+        opset15.parameter(shape, ov.Type.i32),
+        opset15.parameter(shape, ov.Type.i32),
+        opset15.parameter([-1], ov.Type.u8),
+    ]
+    parameter.output(0).replace(opset15.string_tensor_pack(*parts).output(0))
+    return parts
+
+
+def _unpacked(result: ov.Node) -> list[ov.Node]:
+    source = result.input_value(0)
+    if source.get_element_type() != ov.Type.string:
+        return [result]
+    unpack = opset15.string_tensor_unpack(source)
+    return [opset15.result(output) for output in unpack.outputs()]
+
+
+def _flat(groups: list[list[ov.Node]]) -> list[ov.Node]:
+    return [node for group in groups for node in group]
+
+
+def pack(strings: Array) -> Parts:
+    """Split an object array of `bytes` into begins, ends (both of its shape) and characters."""
+    flat = strings.ravel()
+    lengths = np.fromiter(map(len, flat), np.int32, flat.size)
+    ends = np.cumsum(lengths, dtype=np.int32)
+    characters = np.frombuffer(b"".join(flat), np.uint8)
+    return (ends - lengths).reshape(strings.shape), ends.reshape(strings.shape), characters
+
+
+def unpack(begins: Array, ends: Array, characters: Array) -> Array:
+    """Join what `pack` split."""
+    joined = characters.tobytes()
+    shape: Shape = begins.shape
+    strings = np.empty(begins.size, np.object_)
+    for index, (begin, end) in enumerate(zip(begins.ravel().tolist(), ends.ravel().tolist(), strict=True)):
+        strings[index] = joined[begin:end]
+    return strings.reshape(shape)

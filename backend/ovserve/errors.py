@@ -1,0 +1,100 @@
+"""What can go wrong, told without any protocol.
+
+OVServeError
+|-- InvalidInput        the request contradicts the model or the protocol: fix the request
+|   |-- WrongTensors    the set of inputs or outputs does not fit the model
+|   |-- WrongDatatype   a tensor's datatype does not fit the model
+|   |-- WrongShape      a tensor's shape does not fit the model
+|   `-- WrongContent    a tensor's bytes or values do not fit its own shape
+|-- NotFound            no such model or version
+|-- NotReady            it exists, but cannot answer now
+|-- Overloaded          try again later
+|-- DeadlineExceeded    the caller's time is over
+|-- Cancelled           the caller has gone
+|-- Unsupported         the server does not do this
+|-- InferenceFailed     the model failed on a request that fits it
+`-- LoadFailed          a model version cannot be served; the cause may be told to clients, the path may not
+"""
+
+from enum import Enum, auto
+from pathlib import Path
+
+
+class Code(Enum):
+    """Neutral reason of a failure; each protocol has one table from here to its own status."""
+
+    INVALID = auto()
+    NOT_FOUND = auto()
+    NOT_READY = auto()
+    OVERLOADED = auto()
+    DEADLINE = auto()
+    CANCELLED = auto()
+    UNSUPPORTED = auto()
+    INTERNAL = auto()
+
+
+class OVServeError(Exception):
+    """A failure the caller is told about in one sentence."""
+
+    code: Code = Code.INTERNAL
+
+
+class InvalidInput(OVServeError):
+    code = Code.INVALID
+
+
+class WrongTensors(InvalidInput):
+    pass
+
+
+class WrongDatatype(InvalidInput):
+    pass
+
+
+class WrongShape(InvalidInput):
+    pass
+
+
+class WrongContent(InvalidInput):
+    pass
+
+
+class NotFound(OVServeError):
+    code = Code.NOT_FOUND
+
+
+class NotReady(OVServeError):
+    code = Code.NOT_READY
+
+
+class Overloaded(OVServeError):
+    code = Code.OVERLOADED
+
+
+class DeadlineExceeded(OVServeError):
+    code = Code.DEADLINE
+
+
+class Cancelled(OVServeError):
+    code = Code.CANCELLED
+
+
+class Unsupported(OVServeError):
+    code = Code.UNSUPPORTED
+
+
+class InferenceFailed(OVServeError):
+    code = Code.INTERNAL
+
+
+class LoadFailed(OVServeError):
+    """A model version cannot be served.
+
+    The sentence is fit for clients; `path` is for the server's log only.
+    """
+
+    code = Code.NOT_READY
+
+    def __init__(self, cause: str, path: Path) -> None:
+        super().__init__(cause)
+        self.path = path

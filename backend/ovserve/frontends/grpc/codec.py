@@ -1,0 +1,115 @@
+"""ModelInfer's messages <-> the core's requests and responses.
+
+Wire checks only: counts, raw or typed but not both, known datatypes, byte lengths. Whether a tensor fits the model is
+the core's business. Numbers become views on the message's own bytes. Source: the KServe v2 protocol
+(https://github.com/kserve/open-inference-protocol) and Triton's gRPC extension of it.
+"""
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+from tritonclient.grpc import service_pb2 as pb
+
+from ovserve.errors import InvalidInput, NotFound, Unsupported, WrongContent, WrongDatatype, WrongShape, WrongTensors
+from ovserve.frontends.grpc import raw_strings, typed_contents
+from ovserve.requests import InferRequest, InferResponse
+from ovserve.tensors import BY_KSERVE, Array, DType, Shape, Tensor, list_text
+
+_VERSION = re.compile(r"[1-9][0-9]{0,17}")
+_MOST_DIMENSIONS = 32  # numpy 1.26's limit; numpy 2 has 64
+_MOST_BYTES = 1 << 62
+
+
+def parse_version(text: str, model: str) -> int | None:
+    """Read a version; empty is the default one. Raises `InvalidInput`."""
+    if not text:
+        return None
+    if not _VERSION.fullmatch(text):
+        raise InvalidInput(f"model '{model}': version '{text}' is not valid, expected a whole number greater than 0")
+    return int(text)
+
+
+def decode(message: pb.ModelInferRequest) -> InferRequest:
+    """Read a request; raises an `InvalidInput` that names the model, the tensor, what was expected and what came."""
+    model = message.model_name
+    version = parse_version(message.model_version, model)
+    raw = message.raw_input_contents
+    if len(raw) > len(message.inputs):
+        raise WrongTensors(
+            f"model '{model}': raw_input_contents has {len(raw)} entries for {len(message.inputs)} inputs; "
+            f"expected one each"
+        )
+    inputs: dict[str, Tensor] = {}
+    for index, tensor in enumerate(message.inputs):
+        label = f"model '{model}': input '{tensor.name}'"
+        if tensor.name in inputs:
+            raise WrongTensors(f"{label} occurs twice in the request")
+        content = raw[index] if index < len(raw) else None
+        inputs[tensor.name] = _tensor(tensor, content, label, has_raw=bool(raw))
+    return InferRequest(model, inputs, version, _requested(message), message.id)
+
+
+def _tensor(tensor: Any, raw: bytes | None, label: str, *, has_raw: bool) -> Tensor:
+    if "shared_memory_region" in tensor.parameters:
+        raise _no_region(label, tensor)
+    dtype = BY_KSERVE.get(tensor.datatype)
+    if dtype is None:
+        raise WrongDatatype(f"{label} has datatype '{tensor.datatype}', expected one of {', '.join(BY_KSERVE)}")
+    shape = tuple(tensor.shape)
+    _check_shape(shape, dtype, label)
+    if not has_raw:
+        return Tensor(dtype, typed_contents.read(tensor.contents, dtype, math.prod(shape), label).reshape(shape))
+    if tensor.HasField("contents"):
+        raise WrongContent(f"{label} has typed contents although the request uses raw_input_contents; expected one")
+    if raw is None:
+        raise WrongContent(f"{label} has no data: raw_input_contents has fewer entries than there are inputs")
+    return Tensor(dtype, _read_raw(raw, dtype, shape, label))
+
+
+def _read_raw(raw: bytes, dtype: DType, shape: Shape, label: str) -> Array:
+    if dtype is DType.BYTES:
+        return raw_strings.read(raw, math.prod(shape), label).reshape(shape)
+    expected = math.prod(shape) * dtype.numpy.itemsize
+    if len(raw) != expected:
+        raise WrongContent(
+            f"{label} of shape {list_text(shape)} and datatype {dtype.kserve} expects {expected} bytes, got {len(raw)}"
+        )
+    return np.frombuffer(raw, dtype.numpy).reshape(shape)
+
+
+def _check_shape(shape: Shape, dtype: DType, label: str) -> None:
+    if len(shape) > _MOST_DIMENSIONS:
+        raise WrongShape(f"{label} has {len(shape)} dimensions, expected at most {_MOST_DIMENSIONS}")
+    if any(length < 0 for length in shape):
+        raise WrongShape(f"{label} has shape {list_text(shape)}, expected every dimension to be 0 or more")
+    # Zeros count as one: numpy refuses such a shape too.
+    if math.prod(length or 1 for length in shape) * dtype.numpy.itemsize > _MOST_BYTES:
+        raise WrongShape(f"{label} has shape {list_text(shape)}, expected less than {_MOST_BYTES} bytes in all")
+
+
+def _requested(message: pb.ModelInferRequest) -> frozenset[str] | None:
+    """Which outputs are asked for; naming one twice asks for it once (Triton)."""
+    for output in message.outputs:
+        label = f"model '{message.model_name}': output '{output.name}'"
+        if "shared_memory_region" in output.parameters:
+            raise _no_region(label, output)
+        if "classification" in output.parameters:
+            raise Unsupported(f"{label} asks for classification, which this server does not do")
+    return frozenset(output.name for output in message.outputs) or None
+
+
+def _no_region(label: str, tensor: Any) -> NotFound:
+    region = tensor.parameters["shared_memory_region"].string_param
+    return NotFound(f"{label} refers to shared memory region '{region}', which is not registered")
+
+
+def encode(response: InferResponse) -> pb.ModelInferResponse:
+    """Write a response: the outputs in the model's order, all contents raw, the id echoed."""
+    message = pb.ModelInferResponse(model_name=response.model, model_version=str(response.version), id=response.id)
+    for name, tensor in response.outputs.items():
+        message.outputs.add(name=name, datatype=tensor.dtype.kserve, shape=tensor.shape)
+        content = raw_strings.write(tensor.data) if tensor.dtype is DType.BYTES else tensor.data.tobytes()
+        message.raw_output_contents.append(content)
+    return message

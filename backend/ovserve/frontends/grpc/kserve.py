@@ -1,0 +1,151 @@
+"""KServe v2 over gRPC (https://github.com/kserve/open-inference-protocol), with the RPCs Triton added.
+
+A frontend translates; it never decides. Each method: decode, one call, encode.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError
+from tritonclient.grpc import model_config_pb2 as config_pb
+from tritonclient.grpc import service_pb2 as pb
+
+from ovserve.control import Control
+from ovserve.dataplane import DataPlane
+from ovserve.errors import InvalidInput, OVServeError, Unsupported
+from ovserve.frontends.grpc import codec
+from ovserve.frontends.grpc.status import abort
+from ovserve.requests import Metadata
+from ovserve.tensors import TensorSpec
+from ovserve.version import VERSION
+
+SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+EXTENSIONS = ("model_configuration",)
+
+logger = structlog.get_logger("ovserve.grpc")
+
+Context = grpc.ServicerContext
+
+
+class InferenceService:
+    """One method per RPC that is answered, under the RPC's name."""
+
+    def __init__(self, dataplane: DataPlane, control: Control) -> None:
+        self._dataplane = dataplane
+        self._control = control
+
+    def ServerLive(self, _request: Any, _context: Context) -> Any:
+        return pb.ServerLiveResponse(live=True)
+
+    def ServerReady(self, _request: Any, _context: Context) -> Any:
+        return pb.ServerReadyResponse(ready=self._dataplane.ready())
+
+    def ModelReady(self, request: Any, _context: Context) -> Any:
+        version = codec.parse_version(request.version, request.name)
+        return pb.ModelReadyResponse(ready=self._dataplane.model_ready(request.name, version))
+
+    def ServerMetadata(self, _request: Any, _context: Context) -> Any:
+        return pb.ServerMetadataResponse(name="ovserve", version=VERSION, extensions=EXTENSIONS)
+
+    def ModelMetadata(self, request: Any, _context: Context) -> Any:
+        version = codec.parse_version(request.version, request.name)
+        metadata, versions = self._dataplane.metadata(request.name, version)
+        return pb.ModelMetadataResponse(
+            name=metadata.name,
+            versions=map(str, versions),
+            platform=metadata.platform,
+            inputs=map(_tensor_metadata, metadata.inputs),
+            outputs=map(_tensor_metadata, metadata.outputs),
+        )
+
+    def ModelConfig(self, request: Any, _context: Context) -> Any:
+        version = codec.parse_version(request.version, request.name)
+        config, metadata = self._control.model_config(request.name, version)
+        return pb.ModelConfigResponse(config=_model_config(config.target_device, metadata))
+
+    def RepositoryIndex(self, request: Any, _context: Context) -> Any:
+        if request.repository_name:
+            raise Unsupported("RepositoryIndex: 'repository_name' is not supported")
+        response = pb.RepositoryIndexResponse()
+        for row in self._control.index(ready_only=request.ready):
+            version = "" if row.version is None else str(row.version)
+            response.models.add(name=row.name, version=version, state=row.state, reason=row.reason)
+        return response
+
+    def ModelInfer(self, request: Any, context: Context) -> Any:
+        return codec.encode(self._dataplane.infer(codec.decode(request), context))
+
+
+def handlers(service: InferenceService) -> dict[str, Any]:
+    """Make a handler for every RPC that the protocol names.
+
+    Messages arrive as bytes and are parsed in the handler's own thread: grpc would parse them in the one thread that
+    serves all connections, and would answer unreadable ones with INTERNAL.
+    """
+    return {method.name: _handler(service, method) for method in SERVICE.methods}
+
+
+def _handler(service: InferenceService, method: Any) -> Any:
+    implementation = getattr(service, method.name, None)
+    if method.name == "ModelStreamInfer":
+        return grpc.stream_stream_rpc_method_handler(_unimplemented_stream)
+    if implementation is None:
+        return grpc.unary_unary_rpc_method_handler(_unimplemented(method.name))
+    request_type = getattr(pb, method.input_type.name)
+    return grpc.unary_unary_rpc_method_handler(_answering(implementation, request_type))
+
+
+def _answering(method: Callable[[Any, Context], Any], request_type: Any) -> Callable[[bytes, Context], bytes]:
+    """Wrap a method with parsing, serializing, and the one place where errors become statuses."""
+
+    def answer(data: bytes, context: Context) -> bytes:
+        request_id = ""
+        try:
+            request = request_type.FromString(data)
+            request_id = getattr(request, "id", "")
+            return bytes(method(request, context).SerializeToString())
+        except DecodeError:
+            error: OVServeError = InvalidInput(f"the message is not a valid inference.{request_type.__name__}")
+        except OVServeError as known:
+            error = known
+        except Exception:
+            # The last line of defence: the fault goes to the log whole, and to the client without a word of it.
+            logger.exception("internal error", rpc=request_type.__name__, request_id=request_id)
+            error = OVServeError("internal error: the server's log has the details")
+        abort(context, error, request_id)
+
+    return answer
+
+
+def _unimplemented(name: str) -> Callable[[bytes, Context], bytes]:
+    def refuse(_data: bytes, context: Context) -> bytes:
+        abort(context, Unsupported(f"{name} is not supported by this server"))
+
+    return refuse
+
+
+def _unimplemented_stream(_requests: Iterator[bytes], context: Context) -> Iterator[bytes]:
+    abort(context, Unsupported("ModelStreamInfer is not supported by this server"))
+
+
+def _tensor_metadata(spec: TensorSpec) -> Any:
+    return pb.ModelMetadataResponse.TensorMetadata(name=spec.name, datatype=spec.dtype.kserve, shape=spec.wire_shape)
+
+
+def _model_config(device: str, metadata: Metadata) -> Any:
+    """Write what Triton's clients read: max_batch_size 0 means that dims are whole shapes."""
+    config = config_pb.ModelConfig(name=metadata.name, platform=metadata.platform, backend="openvino", max_batch_size=0)
+    config.version_policy.latest.num_versions = 1
+    config.parameters["TARGET_DEVICE"].string_value = device
+    for spec in metadata.inputs:
+        config.input.add(name=spec.name, data_type=_data_type(spec), dims=spec.wire_shape)
+    for spec in metadata.outputs:
+        config.output.add(name=spec.name, data_type=_data_type(spec), dims=spec.wire_shape)
+    return config
+
+
+def _data_type(spec: TensorSpec) -> int:
+    name = "TYPE_STRING" if spec.dtype.kserve == "BYTES" else f"TYPE_{spec.dtype.kserve}"
+    return int(config_pb.DataType.Value(name))

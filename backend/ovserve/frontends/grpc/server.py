@@ -1,0 +1,101 @@
+"""The gRPC server: sockets, threads, health and reflection."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health as grpc_health
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from ovserve.control import Control
+from ovserve.dataplane import DataPlane
+from ovserve.errors import OVServeError
+from ovserve.frontends.grpc.kserve import SERVICE, InferenceService, handlers
+from ovserve.serving.registry import Registry
+
+# Health, readiness and metadata have threads of their own, so that they answer however busy the models are.
+_PROBE_THREADS = 4
+# Requests beyond what the models admit need a thread too, for the moment it takes to refuse them.
+_SPARE_THREADS = 16
+
+
+class CannotListen(OVServeError):
+    """A port that cannot be had."""
+
+
+class GrpcServer:
+    """KServe v2, grpc.health.v1 and reflection on the addresses given."""
+
+    def __init__(self, dataplane: DataPlane, control: Control, registry: Registry, *, max_message_bytes: int) -> None:
+        self._dataplane = dataplane
+        self._registry = registry
+        self._health = grpc_health.HealthServicer(experimental_non_blocking=True)
+        self._server = grpc.server(
+            ThreadPoolExecutor(_PROBE_THREADS, thread_name_prefix="grpc-probe"),
+            options=(
+                ("grpc.so_reuseport", 0),  # else a second server starts silently and takes half of the connections
+                ("grpc.max_receive_message_length", max_message_bytes),
+                ("grpc.max_send_message_length", max_message_bytes),
+            ),
+        )
+        methods = handlers(InferenceService(dataplane, control))
+        self._infer: Any = methods["ModelInfer"].unary_unary
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE.full_name, methods),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (SERVICE.full_name, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+        self._threads = 0
+        self._following = threading.Lock()
+        self.follow()
+        registry.on_change(self.follow)
+
+    def bind(self, addresses: Sequence[str], port: int) -> list[str]:
+        """Listen on each address, all with the same port (0 picks a free one), and return them as host:port.
+
+        Raises `CannotListen`.
+        """
+        bound: list[str] = []
+        for address in addresses:
+            host = f"[{address}]" if ":" in address else address
+            try:
+                port = self._server.add_insecure_port(f"{host}:{port}")
+            except RuntimeError as error:
+                raise CannotListen(
+                    f"cannot listen on {host}:{port} for gRPC: the port is in use, or the address is not this machine's"
+                ) from error
+            bound.append(f"{host}:{port}")
+        return bound
+
+    def start(self) -> None:
+        self._server.start()
+
+    def stop(self, grace_s: float) -> None:
+        """Refuse new calls, let those in flight finish for `grace_s` seconds, and return when all have ended."""
+        self._health.enter_graceful_shutdown()
+        self._server.stop(grace_s).wait()
+
+    def follow(self) -> None:
+        """Bring health and the number of threads in line with the models."""
+        with self._following:
+            self._publish("", ready=self._dataplane.ready())
+            self._publish(SERVICE.full_name, ready=self._dataplane.ready())
+            admitted = 0
+            for name, entry in self._registry.entries.items():
+                self._publish(name, ready=bool(entry.available))
+                admitted += sum(model.admitted_at_once for model in entry.available.values())
+            self._provide_threads(admitted + _SPARE_THREADS)
+
+    def _publish(self, service: str, *, ready: bool) -> None:
+        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        self._health.set(service, status)
+
+    def _provide_threads(self, count: int) -> None:
+        """Have a thread for every request that models admit: waiting requests hold theirs."""
+        if count <= self._threads:
+            return
+        self._threads = count
+        # The pool outgrown ends by itself with its last call; shutting it down could refuse a call just arriving.
+        self._infer.experimental_thread_pool = ThreadPoolExecutor(count, thread_name_prefix="grpc-infer")

@@ -1,0 +1,95 @@
+"""The in-process door: the same models, checks and answers as behind the sockets, without a socket."""
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ovserve.app import Core, compose
+from ovserve.config.settings import Settings
+from ovserve.errors import InvalidInput, WrongTensors
+from ovserve.requests import InferRequest, Metadata, Patient
+from ovserve.tensors import Array, DType, Tensor
+
+_BY_NUMPY = {dtype.numpy: dtype for dtype in DType if dtype is not DType.BF16}
+
+
+def load(**settings: Any) -> "InProcess":
+    """Load models into this process.
+
+    Takes the server's settings under their names: `model_repository=...`, or `model_name=..., model_path=...`, and
+    `plugin_config`, `nireq`, ... Raises pydantic's `ValidationError` for a wrong setting, `CannotStart` where nothing
+    can be served; a model that fails among others that load raises when it is used.
+    """
+    core = compose(Settings(**settings))
+    core.load()
+    return InProcess(core)
+
+
+class InProcess:
+    """Loaded models; safe to share between threads, and usable as a context manager."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def infer(
+        self,
+        model: str,
+        inputs: Mapping[str, npt.ArrayLike] | npt.ArrayLike,
+        *,
+        version: int | None = None,
+        outputs: Iterable[str] | None = None,
+    ) -> dict[str, Array]:
+        """Run `model` on arrays by input name (or on one array, where it has one input) and return arrays by name.
+
+        Arrays must have the model's datatype; strings are arrays of `bytes` or `str`, BF16 travels as uint16 and is
+        taken for what the model expects. Raises an `OVServeError` that names what was expected and what came.
+        """
+        metadata = self.metadata(model, version)
+        named = inputs if isinstance(inputs, Mapping) else {_only_input(metadata): inputs}
+        expected = {spec.name: spec.dtype for spec in metadata.inputs}
+        tensors = {name: _tensor(name, np.asarray(value), expected.get(name)) for name, value in named.items()}
+        request = InferRequest(model, tensors, metadata.version, None if outputs is None else frozenset(outputs))
+        response = self._core.dataplane.infer(request, Patient())
+        return {name: tensor.data for name, tensor in response.outputs.items()}
+
+    def metadata(self, model: str, version: int | None = None) -> Metadata:
+        """Return the inputs and outputs of `model`; raises `NotFound` or `NotReady`."""
+        return self._core.dataplane.metadata(model, version)[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to release by hand: OpenVINO frees the models with the last reference."""
+
+
+def _only_input(metadata: Metadata) -> str:
+    if len(metadata.inputs) != 1:
+        names = ", ".join(f"'{spec.name}'" for spec in metadata.inputs)
+        raise WrongTensors(f"model '{metadata.name}' has the inputs {names}: give arrays by name")
+    return metadata.inputs[0].name
+
+
+def _tensor(name: str, array: Array, expected: DType | None) -> Tensor:
+    if expected is DType.BF16 and array.dtype == DType.BF16.numpy:
+        return Tensor(DType.BF16, array)
+    if array.dtype.kind in "SUO":
+        return Tensor(DType.BYTES, _encoded(name, array))
+    dtype = _BY_NUMPY.get(array.dtype)
+    if dtype is None:
+        raise InvalidInput(f"input '{name}' has numpy dtype {array.dtype}, which no KServe datatype stands for")
+    return Tensor(dtype, array)
+
+
+def _encoded(name: str, array: Array) -> Array:
+    encoded = np.empty(array.size, np.object_)
+    for index, element in enumerate(array.ravel().tolist()):
+        if not isinstance(element, bytes | str):
+            raise InvalidInput(f"input '{name}' expects bytes or str, got {type(element).__name__}")
+        encoded[index] = element.encode() if isinstance(element, str) else element
+    return encoded.reshape(array.shape)

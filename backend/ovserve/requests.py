@@ -1,0 +1,76 @@
+"""What goes into the core and what comes out, whatever the protocol."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Protocol
+
+from ovserve.tensors import Tensor, TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class InferRequest:
+    """One inference; `version` None is the default version, `outputs` None asks for all of them."""
+
+    model: str
+    inputs: Mapping[str, Tensor]
+    version: int | None = None
+    outputs: frozenset[str] | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InferResponse:
+    model: str
+    version: int
+    outputs: Mapping[str, Tensor]
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a servable says of itself."""
+
+    name: str
+    version: int
+    platform: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class Caller(Protocol):
+    """The one who waits for an answer; a gRPC servicer context is one as it stands."""
+
+    def time_remaining(self) -> float:
+        """Seconds until the answer is of no use; infinite without a deadline."""
+        ...
+
+    def is_active(self) -> bool: ...
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        """Call back once when the caller has gone; False, and no call, when it has gone already."""
+        ...
+
+
+class Patient:
+    """A caller who waits for ever: the in-process door."""
+
+    def time_remaining(self) -> float:
+        return inf
+
+    def is_active(self) -> bool:
+        return True
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:  # noqa: ARG002 - never goes, so never calls
+        return True
+
+
+class Servable(Protocol):
+    """Anything that answers inference requests under a name and a version."""
+
+    @property
+    def metadata(self) -> Metadata: ...
+
+    def infer(self, request: InferRequest, caller: Caller) -> InferResponse:
+        """Answer `request`, or raise an `OVServeError` that says why not."""
+        ...

@@ -1,0 +1,112 @@
+"""Which versions of which models exist, and what state each is in."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+from ovserve.errors import NotFound, NotReady
+from ovserve.serving.model import Model
+
+
+class State(Enum):
+    """The life of a version (spec section D); a failed load stays LOADING with its cause."""
+
+    START = 10
+    LOADING = 20
+    AVAILABLE = 30
+    UNLOADING = 40
+    END = 50
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStatus:
+    """`cause` says why a version failed, in words fit for clients; a version that is AVAILABLE has its `model`."""
+
+    state: State
+    model: Model | None = None
+    cause: str | None = None
+
+
+Versions = Mapping[int, VersionStatus]
+_NONE: Versions = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model by name; `cause` says why no version was even found."""
+
+    versions: Versions = field(default_factory=lambda: _NONE)
+    cause: str | None = None
+
+    @property
+    def available(self) -> dict[int, Model]:
+        """The versions that answer, highest first."""
+        return {
+            number: status.model
+            for number, status in sorted(self.versions.items(), reverse=True)
+            if status.state is State.AVAILABLE and status.model is not None
+        }
+
+
+class Registry:
+    """An immutable picture, replaced as a whole at each change: readers take no lock."""
+
+    def __init__(self) -> None:
+        self._entries: Mapping[str, Entry] = {}
+        self._lock = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        return self._entries
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each change, in the thread that made it."""
+        self._listeners.append(listener)
+
+    def put(self, name: str, version: int, status: VersionStatus) -> None:
+        with self._lock:
+            versions = {**self._entries.get(name, Entry()).versions, version: status}
+            self._entries = {**self._entries, name: Entry(versions)}
+        self._notify()
+
+    def put_failed(self, name: str, cause: str) -> None:
+        """Record a model in which no version was found."""
+        with self._lock:
+            self._entries = {**self._entries, name: Entry(cause=cause)}
+        self._notify()
+
+    def _notify(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    def find(self, name: str, version: int | None = None) -> Model:
+        """Find the version asked for, or the highest that is available; raises `NotFound` or `NotReady`."""
+        entry = self._entries.get(name)
+        if entry is None:
+            raise NotFound(f"model '{name}' is not found")
+        available = entry.available
+        if version is None and available:
+            return next(iter(available.values()))
+        if version in available:
+            return available[version]
+        raise _absence(name, version, entry)
+
+
+def _absence(name: str, version: int | None, entry: Entry) -> NotFound | NotReady:
+    """Say why a version does not answer: still loading, failed, or not there."""
+    label = f"model '{name}'" if version is None else f"model '{name}' version {version}"
+    wanted = entry.versions if version is None else {n: s for n, s in entry.versions.items() if n == version}
+    if any(status.state in {State.START, State.LOADING} and status.cause is None for status in wanted.values()):
+        return NotReady(f"{label} is still loading; try again later")
+    causes = [f"version {number}: {status.cause}" for number, status in sorted(wanted.items()) if status.cause]
+    if entry.cause:
+        causes.append(entry.cause)
+    if causes:
+        return NotFound(f"{label} is not available: {'; '.join(causes)}")
+    if entry.available:
+        served = ", ".join(map(str, sorted(entry.available)))
+        return NotFound(f"{label} is not found; served: {served}")
+    return NotFound(f"{label} has no available versions")

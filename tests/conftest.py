@@ -1,0 +1,32 @@
+"""What every test may ask for."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from server_process import ServerProcess
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+SHARED = CHECKOUT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real models and data beside the checkout; without it the test is skipped."""
+    if not SHARED.is_dir():
+        pytest.skip("../shared with the real models and data is absent")
+    return SHARED
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., ServerProcess]]:
+    """Start `ovserve` with these arguments; each one started is stopped at the end."""
+    started: list[ServerProcess] = []
+
+    def start(*arguments: str, **options: object) -> ServerProcess:
+        started.append(ServerProcess(*arguments, **options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()

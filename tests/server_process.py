@@ -1,0 +1,108 @@
+"""The product as a process: started as a user starts it, stopped as an operator stops it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+READY = re.compile(r"^ovserve: KServe v2 gRPC on (\S+?):(\d+)(?:,|$)")
+START_TIMEOUT_S = 120
+
+
+class ServerProcess:
+    """`ovserve` with the arguments given, on a free port unless they name one; waits until it is ready."""
+
+    def __init__(
+        self, *arguments: str, env: dict[str, str] | None = None, prepare: Callable[[], None] | None = None
+    ) -> None:
+        port = () if any(a.startswith("--port") for a in arguments) else ("--port", "auto")
+        self._lines: list[str] = []
+        self._out: SimpleQueue[str | None] = SimpleQueue()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "ovserve", *arguments, *port],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(env or {})},
+            preexec_fn=prepare,
+        )
+        self._readers = [
+            threading.Thread(target=self._read_out, daemon=True),
+            threading.Thread(target=self._read_log, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+        self.port = self._wait_until_ready()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return "".join(self._lines)
+
+    def _read_out(self) -> None:
+        for line in self.process.stdout:
+            self._out.put(line)
+        self._out.put(None)
+
+    def _read_log(self) -> None:
+        self._lines.extend(self.process.stderr)
+
+    def _wait_until_ready(self) -> int:
+        while True:
+            try:
+                line = self._out.get(timeout=START_TIMEOUT_S)
+            except Empty:
+                line = None
+            if line is None:
+                code = self.stop()
+                raise AssertionError(f"ovserve did not start (exit code {code}): {self.log}")
+            if found := READY.match(line):
+                return int(found[2])
+
+    def stop(self, number: int = signal.SIGTERM, timeout_s: float = 60) -> int:
+        """Send a signal, wait for the end, return the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            code = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        for reader in self._readers:
+            reader.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code
+
+
+def run_ovserve(
+    *arguments: str, env: dict[str, str] | None = None, timeout_s: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run `ovserve` to its end: for starts that must fail."""
+    return subprocess.run(
+        [sys.executable, "-m", "ovserve", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        env={**os.environ, **(env or {})},
+        check=False,
+    )
+
+
+def repository(root: Path, **models: Path) -> Path:
+    """Lay out a model repository: name -> folder of version 1's files (linked, not copied)."""
+    for name, files in models.items():
+        version = root / name / "1"
+        version.mkdir(parents=True)
+        for file in files.iterdir():
+            (version / file.name).symlink_to(file)
+    return root

@@ -1,0 +1,92 @@
+"""Small OpenVINO models, made on the spot."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+NUMERIC = ("boolean", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f16", "bf16", "f32", "f64")
+ALL = (*NUMERIC, "string")
+KSERVE = dict(
+    zip(
+        ALL,
+        (
+            "BOOL",
+            "UINT8",
+            "UINT16",
+            "UINT32",
+            "UINT64",
+            "INT8",
+            "INT16",
+            "INT32",
+            "INT64",
+            "FP16",
+            "BF16",
+            "FP32",
+            "FP64",
+            "BYTES",
+        ),
+        strict=True,
+    )
+)
+
+Shape = Sequence[int | str] | ov.PartialShape
+
+
+def parameter(name: str, shape: Shape, kind: str = "f32") -> ov.Node:
+    node = ops.parameter(
+        shape if isinstance(shape, ov.PartialShape) else ov.PartialShape(list(shape)), getattr(ov.Type, kind), name=name
+    )
+    node.output(0).get_tensor().set_names({name})
+    return node
+
+
+def named(node: ov.Node, name: str) -> ov.Node:
+    result = ops.result(node)
+    result.output(0).set_names({name})
+    return result
+
+
+def save(model: ov.Model, folder: Path) -> Path:
+    """Write model.xml and model.bin into `folder`, and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
+    return folder
+
+
+def pass_through(kind: str, shape: Shape) -> ov.Model:
+    """A bare pass-through: input and output are one tensor, named `x`."""
+    node = parameter("x", shape, kind)
+    return ov.Model([named(node, "x")], [node], f"pass_{kind}")
+
+
+def add_one(shape: Shape, kind: str = "f32") -> ov.Model:
+    """`x` -> `y` = x + 1."""
+    node = parameter("x", shape, kind)
+    one = ops.constant(np.array(1, getattr(ov.Type, kind).to_dtype()))
+    return ov.Model([named(ops.add(node, one), "y")], [node], "add_one")
+
+
+def add_sub(shape: Shape) -> ov.Model:
+    """`a`, `b` -> `sum`, `difference`."""
+    a, b = parameter("a", shape), parameter("b", shape)
+    return ov.Model([named(ops.add(a, b), "sum"), named(ops.subtract(a, b), "difference")], [a, b], "add_sub")
+
+
+def slow() -> ov.Model:
+    """`n` -> `y`: n rounds of a matrix product that take about 2 ms each on one core."""
+    n = parameter("n", [], "i64")
+    state = ops.constant(np.eye(300, dtype=np.float32))
+    body_state = ops.parameter([300, 300], ov.Type.f32)
+    weights = ops.constant(np.full((300, 300), 1 / 300, np.float32))
+    product = ops.matmul(body_state, weights, transpose_a=False, transpose_b=False)
+    again = ops.constant(np.array(True))
+    body = ov.Model([ops.result(again), ops.result(product)], [body_state], "round")
+    loop = ops.loop(n, ops.constant(np.array(True)))
+    loop.set_function(body)
+    loop.set_special_body_ports([-1, 0])
+    loop.set_merged_input(body_state, state.output(0), body.get_results()[1].output(0))
+    out = loop.get_iter_value(body.get_results()[1].output(0), -1)
+    return ov.Model([named(ops.reduce_sum(out, ops.constant(np.array([0, 1]))), "y")], [n], "slow")
