@@ -29,7 +29,7 @@ class ServerProcess:
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, **(env or {})},
-            preexec_fn=prepare,
+            preexec_fn=prepare,  # noqa: PLW1509 - it only drops privileges
         )
         self._readers = [
             threading.Thread(target=self._read_out, daemon=True),

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,6 +27,13 @@ from ovserve.repository.layout import find_models
 from ovserve.serving.loader import Loader
 from ovserve.serving.registry import Registry
 from ovserve.version import VERSION
+
+# An answer given at the last moment still has to reach its client.
+_LAST_ANSWERS_S = 0.1
+
+# Clients in the middle of a conversation come back at once: they are told UNAVAILABLE, which they may try elsewhere.
+# A request that arrives in the very moment in which gRPC shuts down would be CANCELLED.
+_LINGER_S = 0.2
 
 logger = structlog.get_logger("ovserve")
 
@@ -127,7 +135,7 @@ def run(settings: Settings) -> int:
         except CannotStart:
             server.stop(0)
             raise
-        core.dataplane.set_ready(True)
+        core.dataplane.open()
         server.follow()
         print(f"ovserve: KServe v2 gRPC on {', '.join(addresses)}", flush=True)
         events.get()
@@ -148,11 +156,15 @@ def _listen(core: Core) -> tuple[GrpcServer, list[str]]:
 
 
 def _drain(core: Core, server: GrpcServer) -> None:
-    """Readiness off, no new requests, those in flight finish within the grace."""
+    """Readiness off and new requests refused while those in flight finish; then close the door."""
     grace_s = core.settings.exit_timeout_secs
     logger.info("stopping", exit_timeout_secs=grace_s)
-    core.dataplane.set_ready(False)
-    server.stop(grace_s)
+    server.not_serving()
+    started_s = time.monotonic()
+    if not core.dataplane.drain(grace_s):
+        logger.warning("requests are still running and will not be answered", exit_timeout_secs=grace_s)
+    time.sleep(_LINGER_S)
+    server.stop(max(_LAST_ANSWERS_S, grace_s - (time.monotonic() - started_s)))
     totals = core.dataplane.totals
     logger.info("stopped", requests=totals.accepted, answered=totals.answered)
 
@@ -166,13 +178,14 @@ def _leave_while_loading() -> NoReturn:
 
 @contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on the first SIGTERM or SIGINT; the second ends the process at once."""
+    """Call `stop` on SIGTERM and SIGINT; a second SIGINT (Ctrl-C once more) ends the process at once."""
 
-    def once(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
         stop()
 
-    former = {number: signal.signal(number, once) for number in (signal.SIGTERM, signal.SIGINT)}
+    former = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:

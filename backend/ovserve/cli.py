@@ -1,12 +1,8 @@
 """The command line: OVMS's and Triton's flags -> Settings."""
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
-
-# gRPC's C core reports a port in use by itself, over several lines; ours is one.
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import cyclopts
 import pydantic

@@ -10,7 +10,7 @@ from ovserve.serving.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many inference requests came in, and how many of them were answered with a result."""
+    """How many inference requests were let in, and how many of them were answered with a result."""
 
     accepted: int
     answered: int
@@ -23,15 +23,24 @@ class DataPlane:
         self._registry = registry
         self._accepted = 0
         self._answered = 0
-        self._lock = threading.Lock()
-        self._ready = False
+        self._in_flight = 0
+        self._changed = threading.Condition()
+        self._open = False
+        self._draining = False
 
-    def set_ready(self, ready: bool) -> None:  # noqa: FBT001 - there is nothing else it could mean
-        """Ready once the first load pass has ended, whatever became of single models; not any more when stopping."""
-        self._ready = ready
+    def open(self) -> None:
+        """Become ready: the first load pass has ended, whatever became of single models."""
+        self._open = True
+
+    def drain(self, timeout_s: float) -> bool:
+        """Be ready no more and refuse new requests; tell whether those in flight ended within `timeout_s`."""
+        with self._changed:
+            self._open = False
+            self._draining = True
+            return self._changed.wait_for(lambda: self._in_flight == 0, timeout_s)
 
     def ready(self) -> bool:
-        return self._ready
+        return self._open
 
     def model_ready(self, name: str, version: int | None) -> bool:
         """Tell whether the version would answer now; an unknown one would not (Triton)."""
@@ -39,7 +48,7 @@ class DataPlane:
             self._registry.find(name, version)
         except (NotFound, NotReady):
             return False
-        return True
+        return not self._draining
 
     def metadata(self, name: str, version: int | None) -> tuple[Metadata, tuple[int, ...]]:
         """Return the metadata and all available versions, lowest first; raises `NotFound` or `NotReady`."""
@@ -48,14 +57,24 @@ class DataPlane:
 
     def infer(self, request: InferRequest, caller: Caller) -> InferResponse:
         """Answer `request`; raises an `OVServeError` that says why not."""
-        with self._lock:
+        with self._changed:
+            if self._draining:
+                raise NotReady("the server is stopping")
             self._accepted += 1
-        response = self._registry.find(request.model, request.version).infer(request, caller)
-        with self._lock:
-            self._answered += 1
+            self._in_flight += 1
+        answered = 0
+        try:
+            response = self._registry.find(request.model, request.version).infer(request, caller)
+            answered = 1
+        finally:
+            with self._changed:
+                self._answered += answered
+                self._in_flight -= 1
+                if self._draining:
+                    self._changed.notify_all()
         return response
 
     @property
     def totals(self) -> Totals:
-        with self._lock:
+        with self._changed:
             return Totals(self._accepted, self._answered)

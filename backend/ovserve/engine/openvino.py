@@ -9,6 +9,7 @@ import openvino as ov
 
 from ovserve.config.model import ModelConfig
 from ovserve.engine.dry_run import DryRun
+from ovserve.engine.first_use import settle
 from ovserve.engine.narrowing import narrowed
 from ovserve.engine.reasons import reason
 from ovserve.engine.slot import Port, Slot
@@ -38,6 +39,7 @@ class Engine:
 
     def __init__(self, cache_dir: Path | None = None) -> None:
         self._core = ov.Core()
+        settle(self._core)
         # OpenVINO would map the .bin: truncating it under a loaded model kills the process (SIGBUS), overwriting it
         # changes a live model's answers.
         self._core.set_property({"ENABLE_MMAP": False})

@@ -3,6 +3,8 @@
 import re
 
 _LOCATION = re.compile(r"(?:Exception from |Check '.*?' failed at |at )?\S+\.(?:cpp|hpp|h)\S*:\d+:?\s*")
+_CAUGHT = re.compile(r"Caught exception:\s*")
+_QUOTED_PATH = re.compile(r"""(?<=["'])/[^"'\n]*/(?=[^"'/\n]*["'])""")
 _PATH = re.compile(r"(?<![\w.])/(?:[^\s/'\"]+/)+([^\s/'\":,]*)")
 _MAX_LENGTH = 1000
 
@@ -10,6 +12,8 @@ _MAX_LENGTH = 1000
 def reason(error: BaseException) -> str:
     """Say in one line what OpenVINO's `error` says, fit for a client: no C++ location, of a path only its last part."""
     text = _LOCATION.sub(" ", str(error))
+    text = _CAUGHT.sub("", text)
+    text = _QUOTED_PATH.sub("", text)
     text = _PATH.sub(r"\1", text)
     text = " ".join(text.split()).strip(" :.")
     if not text:

@@ -43,14 +43,20 @@ class Slot:
         try:
             for port in self._inputs:
                 self._bind(port, inputs[port.name].data)
-            self._request.infer()
+            # Not infer(): it copies every output once more, and with one stream of one thread it loses the failure, so
+            # that the answer to an earlier request would stand for this one's (seen in OpenVINO 2026.4).
+            self._request.start_async()
+            self._request.wait()
+            return {
+                port.name: Tensor(port.dtype, self._fetch(port))
+                for port in self._outputs
+                if outputs is None or port.name in outputs
+            }
         except RuntimeError as error:
             raise InferenceFailed(reason(error)) from error
-        return {
-            port.name: Tensor(port.dtype, self._fetch(port))
-            for port in self._outputs
-            if outputs is None or port.name in outputs
-        }
+        finally:
+            for feed in self._feeds:
+                feed.let_go()
 
     def _bind(self, port: Port, data: Array) -> None:
         parts = strings.pack(data) if port.dtype is DType.BYTES else (data,)
@@ -74,24 +80,33 @@ class _Feed:
     def __init__(self, request: ov.InferRequest, index: int) -> None:
         self._request = request
         self._index = index
-        self._own: ov.Tensor = request.get_input_tensor(index)
-        self._type: ov.Type = self._own.element_type
-        self._own_shape: Shape = tuple(self._own.shape)
-        self._own_is_bound = True
+        given = request.get_input_tensor(index)
+        self._type: ov.Type = given.element_type
+        # Not the tensor given: in a pass-through model that one is the output too, and takes other requests' shapes.
+        self._bind_own(tuple(given.shape))
+        self._borrowed: ov.Tensor | None = None
 
     def put(self, data: Array) -> None:
         if data.nbytes > _COPY_AT_MOST_BYTES:
-            tensor = ov.Tensor(_writable(data), ov.Shape(data.shape), self._type)
-            self._request.set_input_tensor(self._index, tensor)
-            self._own_is_bound = False
+            # The infer request keeps the address only; it is this reference that keeps the bytes.
+            self._borrowed = ov.Tensor(_writable(data), ov.Shape(data.shape), self._type)
+            self._request.set_input_tensor(self._index, self._borrowed)
             return
-        if not self._own_is_bound or data.shape != self._own_shape:
-            # A tensor that is shared or smaller cannot grow: a fresh one for each new shape.
-            self._own = ov.Tensor(self._type, ov.Shape(data.shape))
-            self._own_shape = data.shape
-            self._request.set_input_tensor(self._index, self._own)
-            self._own_is_bound = True
+        if data.shape != self._own_shape:
+            self._bind_own(data.shape)
         np.copyto(self._own.data.view(data.dtype), data)
+
+    def let_go(self) -> None:
+        """Give up the caller's array, if one is bound: a message's memory must not stay as long as the slot."""
+        if self._borrowed is not None:
+            self._request.set_input_tensor(self._index, self._own)
+            self._borrowed = None
+
+    def _bind_own(self, shape: Shape) -> None:
+        """Have a tensor of our own for `shape`; one that is bound cannot grow, so it is a fresh one."""
+        self._own = ov.Tensor(self._type, ov.Shape(shape))
+        self._own_shape = shape
+        self._request.set_input_tensor(self._index, self._own)
 
 
 class _Exposed:

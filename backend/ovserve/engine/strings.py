@@ -3,6 +3,9 @@
 OpenVINO's Python tensors hand strings out as fixed-width numpy text, which loses trailing NULs. So a string input is
 fed through StringTensorPack (where each string begins and ends, and all characters in a row), and a string output is
 read through StringTensorUnpack: exact for any bytes.
+
+That operation must never meet zero strings: it would fail, or leave what an earlier request had in its outputs (seen
+in OpenVINO 2026.4). So one string more than there are goes through it, and is cut off behind it.
 """
 
 import numpy as np
@@ -19,6 +22,9 @@ def unpack_string_ports(model: ov.Model) -> ov.Model:
 
     The order of the ports stays.
     """
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "StringTensorUnpack":
+            _replace(node)
     parameters = [_packed(node) for node in model.get_parameters()]
     results = [_unpacked(node) for node in model.get_results()]
     return ov.Model(_flat(results), _flat(parameters), model.get_friendly_name())
@@ -41,8 +47,26 @@ def _unpacked(result: ov.Node) -> list[ov.Node]:
     source = result.input_value(0)
     if source.get_element_type() != ov.Type.string:
         return [result]
-    unpack = opset15.string_tensor_unpack(source)
-    return [opset15.result(output) for output in unpack.outputs()]
+    return [opset15.result(output) for output in _unpack_any_number(source)]
+
+
+def _replace(unpack: ov.Node) -> None:
+    for old, new in zip(unpack.outputs(), _unpack_any_number(unpack.input_value(0)), strict=True):
+        old.replace(new)
+
+
+def _unpack_any_number(source: ov.Output) -> list[ov.Output]:
+    """Unpack a string tensor that may be empty, with one string more on the way."""
+    flat = opset15.reshape(source, _integers(-1), special_zero=False)
+    one_more = ov.op.Constant(ov.Tensor(np.array([""])))
+    begins, ends, characters = opset15.string_tensor_unpack(opset15.concat([flat, one_more], 0)).outputs()
+    shape = opset15.shape_of(source)
+    cut = [opset15.slice(part, _integers(0), _integers(-1), _integers(1)) for part in (begins, ends)]
+    return [*(opset15.reshape(part, shape, special_zero=False).output(0) for part in cut), characters]
+
+
+def _integers(*values: int) -> ov.Node:
+    return opset15.constant(np.array(values, np.int64))
 
 
 def _flat(groups: list[list[ov.Node]]) -> list[ov.Node]:

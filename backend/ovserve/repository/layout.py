@@ -1,6 +1,7 @@
 """A model's folder -> its versions -> the files of each (spec section D)."""
 
 import re
+import stat
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -48,7 +49,7 @@ class Versions:
 
 def find_models(repository: Path) -> dict[str, Path]:
     """Name each folder of the repository, hidden ones left out; raises `LoadFailed` where it cannot be read."""
-    return {entry.name: entry for entry in _entries(repository) if entry.is_dir() and not entry.name.startswith(".")}
+    return {entry.name: entry for entry in _entries(repository) if _is_dir(entry) and not entry.name.startswith(".")}
 
 
 def find_versions(base: Path) -> Versions:
@@ -56,12 +57,12 @@ def find_versions(base: Path) -> Versions:
 
     Raises `LoadFailed` where there is none.
     """
-    if base.is_file():
+    if _is_file(base):
         return Versions({1: base})
     places: dict[int, Path] = {}
     ignored: list[str] = []
     for entry in _entries(base):
-        if not entry.is_dir():
+        if not _is_dir(entry):
             continue
         if _NUMBER.fullmatch(entry.name):
             places[int(entry.name)] = entry
@@ -78,8 +79,8 @@ def find_versions(base: Path) -> Versions:
 
 def find_files(place: Path) -> ModelFiles:
     """Find the model files of one version; raises `LoadFailed` that says which are missing."""
-    if place.is_file():
-        files = _pick([place, *place.parent.glob(f"{place.stem}.*")], only=place)
+    if _is_file(place):
+        files = _pick([place, *(place.with_suffix(kind.weights_suffix or "") for kind in Kind)], only=place)
         folder = place.parent
     else:
         files = _pick(_entries(place))
@@ -93,7 +94,7 @@ def find_files(place: Path) -> ModelFiles:
 
 
 def _pick(entries: list[Path], only: Path | None = None) -> tuple[Kind, Path, Path | None] | None:
-    names = {entry.name: entry for entry in entries if entry.is_file()}
+    names = {entry.name: entry for entry in entries if _is_file(entry)}
     for kind in Kind:
         for entry in sorted(names.values()):
             if entry.suffix.lower() != kind.suffix or (only is not None and entry != only):
@@ -107,7 +108,7 @@ def _pick(entries: list[Path], only: Path | None = None) -> tuple[Kind, Path, Pa
 
 
 def _missing(place: Path) -> str:
-    present = [place] if place.is_file() else [entry for entry in _entries(place) if entry.is_file()]
+    present = [place] if _is_file(place) else [entry for entry in _entries(place) if _is_file(entry)]
     for kind in Kind:
         for entry in present:
             if entry.suffix.lower() == kind.suffix and kind.weights_suffix is not None:
@@ -123,4 +124,33 @@ def _entries(folder: Path) -> list[Path]:
     except NotADirectoryError:
         raise LoadFailed("it is not a folder", folder) from None
     except PermissionError:
-        raise LoadFailed("the folder cannot be read by the server's user: permission denied", folder) from None
+        raise _denied(folder) from None
+    except OSError as error:
+        raise LoadFailed(f"the folder cannot be read: {error.strerror}", folder) from None
+
+
+def _is_dir(path: Path) -> bool:
+    """Tell whether `path` is a folder; one that may not even be looked at counts as one, and fails when it is read."""
+    mode = _mode(path)
+    return mode is None or stat.S_ISDIR(mode)
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether `path` is a file; raises `LoadFailed` for one that may not even be looked at."""
+    mode = _mode(path)
+    if mode is None:
+        raise _denied(path.parent)
+    return stat.S_ISREG(mode)
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except PermissionError:
+        return None
+    except OSError:  # gone meanwhile, or a link to nowhere
+        return 0
+
+
+def _denied(folder: Path) -> LoadFailed:
+    return LoadFailed("the folder cannot be read by the server's user: permission denied", folder)

@@ -17,17 +17,22 @@ from ovserve.frontends.grpc import raw_strings, typed_contents
 from ovserve.requests import InferRequest, InferResponse
 from ovserve.tensors import BY_KSERVE, Array, DType, Shape, Tensor, list_text
 
-_VERSION = re.compile(r"[1-9][0-9]{0,17}")
+_VERSION = re.compile(r"[1-9][0-9]{0,18}")
+_HIGHEST_VERSION = (1 << 63) - 1
 _MOST_DIMENSIONS = 32  # numpy 1.26's limit; numpy 2 has 64
-_MOST_BYTES = 1 << 62
+_MOST_BYTES = 1 << 31  # protobuf carries no more
+# A tensor without elements costs nothing to send, but an output of its other dimensions has to be made.
+_MOST_BYTES_BESIDE_ZERO = 1 << 26
 
 
 def parse_version(text: str, model: str) -> int | None:
     """Read a version; empty is the default one. Raises `InvalidInput`."""
     if not text:
         return None
-    if not _VERSION.fullmatch(text):
-        raise InvalidInput(f"model '{model}': version '{text}' is not valid, expected a whole number greater than 0")
+    if not _VERSION.fullmatch(text) or int(text) > _HIGHEST_VERSION:
+        raise InvalidInput(
+            f"model '{model}': version '{text}' is not valid, expected a whole number from 1 to {_HIGHEST_VERSION}"
+        )
     return int(text)
 
 
@@ -84,9 +89,10 @@ def _check_shape(shape: Shape, dtype: DType, label: str) -> None:
         raise WrongShape(f"{label} has {len(shape)} dimensions, expected at most {_MOST_DIMENSIONS}")
     if any(length < 0 for length in shape):
         raise WrongShape(f"{label} has shape {list_text(shape)}, expected every dimension to be 0 or more")
-    # Zeros count as one: numpy refuses such a shape too.
-    if math.prod(length or 1 for length in shape) * dtype.numpy.itemsize > _MOST_BYTES:
-        raise WrongShape(f"{label} has shape {list_text(shape)}, expected less than {_MOST_BYTES} bytes in all")
+    most = _MOST_BYTES_BESIDE_ZERO if 0 in shape else _MOST_BYTES
+    if math.prod(length or 1 for length in shape) * dtype.numpy.itemsize > most:
+        beside = " beside the zero" if 0 in shape else ""
+        raise WrongShape(f"{label} has shape {list_text(shape)}, expected at most {most} bytes in all{beside}")
 
 
 def _requested(message: pb.ModelInferRequest) -> frozenset[str] | None:

@@ -1,5 +1,6 @@
 """The gRPC server: sockets, threads, health and reflection."""
 
+import socket
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -61,20 +62,24 @@ class GrpcServer:
         for address in addresses:
             host = f"[{address}]" if ":" in address else address
             try:
+                _check_free(address, port)
                 port = self._server.add_insecure_port(f"{host}:{port}")
+            except OSError as error:
+                raise CannotListen(f"cannot listen on {host}:{port} for gRPC: {error.strerror}") from error
             except RuntimeError as error:
-                raise CannotListen(
-                    f"cannot listen on {host}:{port} for gRPC: the port is in use, or the address is not this machine's"
-                ) from error
+                raise CannotListen(f"cannot listen on {host}:{port} for gRPC") from error
             bound.append(f"{host}:{port}")
         return bound
 
     def start(self) -> None:
         self._server.start()
 
+    def not_serving(self) -> None:
+        """Tell health's watchers, for good, that nothing is served any more."""
+        self._health.enter_graceful_shutdown()
+
     def stop(self, grace_s: float) -> None:
         """Refuse new calls, let those in flight finish for `grace_s` seconds, and return when all have ended."""
-        self._health.enter_graceful_shutdown()
         self._server.stop(grace_s).wait()
 
     def follow(self) -> None:
@@ -99,3 +104,12 @@ class GrpcServer:
         self._threads = count
         # The pool outgrown ends by itself with its last call; shutting it down could refuse a call just arriving.
         self._infer.experimental_thread_pool = ThreadPoolExecutor(count, thread_name_prefix="grpc-infer")
+
+
+def _check_free(address: str, port: int) -> None:
+    """Raise the `OSError` that says why a port cannot be had; gRPC itself only says that it cannot."""
+    family, kind, protocol, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(where)
+        probe.listen()

@@ -22,6 +22,8 @@ FIELD = {
     DType.BYTES: "bytes_contents",
 }
 
+# Stored in a row as they are in memory. Through Python's floats a signalling NaN would become a quiet one.
+_AS_THEY_ARE = {DType.BOOL, DType.FP32, DType.FP64}
 _WIDER = {"int_contents": np.dtype(np.int32), "uint_contents": np.dtype(np.uint32)}
 
 
@@ -41,9 +43,19 @@ def read(contents: Any, dtype: DType, count: int, label: str) -> Array:
         elements = np.empty(count, np.object_)
         elements[:] = values
         return elements
+    if dtype in _AS_THEY_ARE:
+        return _packed(contents, dtype, count)
     array = np.fromiter(values, _WIDER.get(field, dtype.numpy), count)
     if field in _WIDER and count:
         limits = np.iinfo(dtype.numpy)
         if array.min() < limits.min or array.max() > limits.max:
             raise WrongContent(f"{label} has datatype {dtype.kserve}, expected values {limits.min} to {limits.max}")
     return array.astype(dtype.numpy, copy=False)
+
+
+def _packed(contents: Any, dtype: DType, count: int) -> Array:
+    """Read the one field that is set from its wire form: a tag, the length as a varint, the values."""
+    contents.DiscardUnknownFields()
+    length = count * dtype.numpy.itemsize
+    tag_and_length_bytes = 1 + max(1, -(-length.bit_length() // 7))
+    return np.frombuffer(contents.SerializeToString(), dtype.numpy, count, tag_and_length_bytes if count else 0)

@@ -1,0 +1,54 @@
+"""A client for model servers that speak KServe v2 over gRPC: ovserve, OpenVINO Model Server, Triton.
+
+    with Client("localhost:9000") as client:
+        result = client.infer("resnet", {"0": images})
+        scores = result["1463"]
+
+`AsyncClient` is its asyncio twin, `ovclient.testing.FakeServer` a server for tests. Errors: see `OVClientError`.
+"""
+
+from ovclient._aio import AsyncClient
+from ovclient._client import Client
+from ovclient._errors import (
+    AccessDenied,
+    BadResponse,
+    ClientClosed,
+    ConnectionFailed,
+    DeadlineExceeded,
+    InvalidRequest,
+    InvalidSetup,
+    MessageTooLarge,
+    NotFound,
+    NotReady,
+    OVClientError,
+    Overloaded,
+    ServerFailure,
+    UnknownTensor,
+    Unsupported,
+)
+from ovclient._types import InferResult, ModelIndex, ModelMetadata, ServerMetadata, TensorMetadata
+
+__all__ = [
+    "AccessDenied",
+    "AsyncClient",
+    "BadResponse",
+    "Client",
+    "ClientClosed",
+    "ConnectionFailed",
+    "DeadlineExceeded",
+    "InferResult",
+    "InvalidRequest",
+    "InvalidSetup",
+    "MessageTooLarge",
+    "ModelIndex",
+    "ModelMetadata",
+    "NotFound",
+    "NotReady",
+    "OVClientError",
+    "Overloaded",
+    "ServerFailure",
+    "ServerMetadata",
+    "TensorMetadata",
+    "UnknownTensor",
+    "Unsupported",
+]

@@ -1,0 +1,3 @@
+from ovclient.cli import main
+
+main()

@@ -1,0 +1,115 @@
+# ruff: noqa: ASYNC109 - a gRPC deadline, which the server is told; not a local alarm
+import asyncio
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc
+from numpy.typing import ArrayLike
+from tritonclient.grpc import service_pb2_grpc
+
+from ovclient import _calls
+from ovclient._base import BaseClient
+from ovclient._encode import Parameter
+from ovclient._errors import ClientClosed, InvalidRequest, NotFound
+from ovclient._types import InferResult, ModelIndex, ModelMetadata, ServerMetadata
+
+T = TypeVar("T")
+
+
+class AsyncClient(BaseClient):
+    """The asyncio twin of `Client`; one client may be shared by all tasks of one event loop.
+
+    Every method takes `timeout` in seconds (None: the client's own) and raises an `OVClientError`.
+    """
+
+    async def infer(
+        self,
+        model: str,
+        inputs: Mapping[str, ArrayLike] | ArrayLike,
+        *,
+        version: str | int = "",
+        outputs: Sequence[str] | None = None,
+        id: str = "",  # noqa: A002 - KServe's word
+        parameters: Mapping[str, Parameter] | None = None,
+        timeout: float | None = None,
+    ) -> InferResult:
+        """Run `model` on arrays by input name, or on a bare array where it has one input.
+
+        Arrays are sent as they are, never cast. `outputs` names the outputs wanted, None wants all.
+        """
+        if isinstance(inputs, Mapping):
+            named = inputs
+        else:
+            named = {await self._only_input(model, str(version), inputs, timeout): inputs}
+        call = _calls.infer(model, named, version=str(version), outputs=outputs, request_id=id, parameters=parameters)
+        try:
+            return await self._run(call, timeout)
+        except (InvalidRequest, NotFound):
+            self._input_names.pop((model, str(version)), None)  # the model may have been replaced
+            raise
+
+    async def metadata(self, model: str, version: str | int = "", *, timeout: float | None = None) -> ModelMetadata:
+        return await self._run(_calls.metadata(model, str(version)), timeout)
+
+    async def server_metadata(self, *, timeout: float | None = None) -> ServerMetadata:
+        return await self._run(_calls.server_metadata(), timeout)
+
+    async def live(self, *, timeout: float | None = None) -> bool:
+        return await self._run(_calls.live(), timeout)
+
+    async def ready(self, model: str | None = None, version: str | int = "", *, timeout: float | None = None) -> bool:
+        """Whether `model` can answer; without a name, whether the server can."""
+        return await self._run(_calls.ready(model, str(version)), timeout)
+
+    async def repository_index(self, *, ready: bool = False, timeout: float | None = None) -> tuple[ModelIndex, ...]:
+        """Every version of every model the server knows; `ready=True` keeps those that can answer."""
+        return await self._run(_calls.repository_index(ready=ready), timeout)
+
+    async def close(self) -> None:
+        """Close the connection; calls under way fail with `ClientClosed`."""
+        self._closed = True
+        if self._stub is not None:
+            await self._channel.close(None)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _connect(self) -> None:
+        self._stub: Any = None  # gRPC ties a channel to the running loop, which __init__ may not have yet
+
+    def _opened(self) -> Any:
+        if self._closed:
+            raise ClientClosed("the client is closed")
+        if self._stub is None:
+            if self._credentials is None:
+                self._channel = grpc.aio.insecure_channel(self.address, self._options)
+            else:
+                self._channel = grpc.aio.secure_channel(self.address, self._credentials, self._options)
+            self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+        return self._stub
+
+    async def _only_input(self, model: str, version: str, value: Any, timeout: float | None) -> str:
+        name = self._input_names.get((model, version))
+        if name is None:
+            name = _calls.only_input(await self.metadata(model, version, timeout=timeout), value)
+            self._input_names[model, version] = name
+        return name
+
+    async def _run(self, call: _calls.Call[T], timeout: float | None) -> T:
+        timeout_s = self._deadline_s(timeout)
+        try:
+            answer = await getattr(self._opened(), call.rpc)(call.request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as failure:
+            raise self._error(failure, timeout_s) from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._closed or (task is not None and task.cancelling()):
+                raise  # the caller cancelled the task; gRPC says the same word for a closed channel
+            raise ClientClosed("the client was closed during the call") from None
+        return call.read(answer)

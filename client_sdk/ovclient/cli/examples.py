@@ -1,0 +1,53 @@
+"""The examples that --help teaches by, one text a command."""
+
+APP = """Examples:
+  ovclient live --grpc_port 9000
+  ovclient status
+  ovclient metadata resnet
+  ovclient resnet --batchsize 8
+  ovclient face-detection --input_images_dir photos --output_dir results
+
+ovclient COMMAND --help tells more.
+Flags are taken with _ and with -, as --flag value and as --flag=value.
+"""
+
+RESNET = """Examples:
+  Packaged photographs, to see that a server works:
+    ovclient resnet
+  Your pictures, eight in a request:
+    ovclient resnet --images cat.jpg holidays --batchsize 8
+  OVMS's data files, with the accuracy:
+    ovclient resnet --images_numpy_path imgs.npy --labels_numpy_path lbs.npy
+  A pipeline with a demultiplexer:
+    ovclient resnet --model_name resnet50DAG --dag-batch-size-auto
+  Figures for a script:
+    ovclient resnet --iterations 100 --json > figures.json
+"""
+
+FACE_DETECTION = """Examples:
+  Packaged portraits:
+    ovclient face-detection
+  Your pictures, boxes drawn into results/:
+    ovclient face-detection --input_images_dir photos --output_dir results
+  A model that takes any size, only sure faces, for machines:
+    ovclient face-detection --width 600 --height 400 --confidence 0.9 --json
+"""
+
+METADATA = """Examples:
+  ovclient metadata resnet
+  ovclient metadata --model_name resnet --model_version 2 --json
+"""
+
+STATUS = """Examples:
+  ovclient status
+  ovclient status resnet --grpc_address example.org --tls --server_cert ca.pem
+"""
+
+LIVE = """Examples:
+  ovclient live && echo up
+"""
+
+READY = """Examples:
+  ovclient ready
+  ovclient ready resnet --timeout 2
+"""

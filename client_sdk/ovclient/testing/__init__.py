@@ -1,0 +1,104 @@
+"""A real gRPC server for users' tests, whose models are plain functions.
+
+with FakeServer() as server:
+    server.add_model("double", lambda inputs: {"y": inputs["x"] * 2})
+    with Client(server.address) as client:
+        assert client.infer("double", {"x": [1, 2]})["y"].tolist() == [2, 4]
+"""
+
+from concurrent import futures
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+import numpy as np
+from tritonclient.grpc import service_pb2_grpc
+
+from ovclient._decode import decode_all
+from ovclient.testing._model import FakeModel, Function, Received, Signature
+from ovclient.testing._service import FakeService
+
+__all__ = ["FakeModel", "FakeServer", "Function", "Received", "Signature"]
+
+_OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+]
+
+
+class FakeServer:
+    """A KServe v2 gRPC server on a free loopback port; use it with `with`.
+
+    With `credentials` (`grpc.ssl_server_credentials`) it speaks TLS. `max_workers` calls run at once.
+    """
+
+    def __init__(self, credentials: grpc.ServerCredentials | None = None, *, max_workers: int = 8) -> None:
+        self._service = FakeService()
+        self._server = grpc.server(futures.ThreadPoolExecutor(max_workers), options=_OPTIONS)
+        service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self._service, self._server)
+        if credentials is None:
+            self.port = self._server.add_insecure_port("127.0.0.1:0")
+        else:
+            self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
+        self.address = f"localhost:{self.port}"
+
+    def add_model(
+        self,
+        name: str,
+        function: Function,
+        *,
+        inputs: Signature | None = None,
+        outputs: Signature | None = None,
+        version: str = "1",
+        state: str = "READY",
+        reason: str = "",
+    ) -> None:
+        """Serve `function` as model `name`; a model of that name is replaced.
+
+        `inputs` and `outputs` are what metadata says, as in `{"x": ("FP32", [-1, 4])}`; requests are not checked
+        against them. What the function raises is answered as INTERNAL. A `state` other than READY refuses.
+        """
+        model = FakeModel(function, inputs or {}, outputs or {}, version, state=state, reason=reason)
+        self._service.models[name] = model
+
+    def fail(self, rpc: str, code: grpc.StatusCode, message: str = "") -> None:
+        """Answer every further call of `rpc` ("ModelInfer") with an error."""
+        self._service.told[rpc] = (code, message)
+
+    def answer(self, rpc: str, message: Any) -> None:
+        """Answer every further call of `rpc` with this very protobuf message, however wrong.
+
+        None goes back to the models' own answers, after `fail` too.
+        """
+        self._service.told[rpc] = message
+
+    @property
+    def received(self) -> list[Received]:
+        """Every call so far, in the order they came."""
+        return list(self._service.received)
+
+    def requests(self, rpc: str = "ModelInfer") -> list[Any]:
+        """The messages of all calls of `rpc` so far."""
+        return [call.request for call in self.received if call.rpc == rpc]
+
+    def inputs(self, position: int = -1) -> dict[str, np.ndarray]:
+        """The arrays of one inference request, by default the last."""
+        request = self.requests()[position]
+        return decode_all(request.inputs, request.raw_input_contents)
+
+    def start(self) -> Self:
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop at once; calls under way are cancelled."""
+        self._server.stop(0).wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,126 @@
+"""README's blocks run as they stand there, but for the port, which is a free one."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from readme import CHECKOUT, readme
+from server_process import READY
+
+ONE_INSTALL_S = 600
+
+
+@dataclass
+class Running:
+    """README's first command, running in a copy of the checkout."""
+
+    folder: Path
+    port: int
+
+    def run(self, *command: str) -> str:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**os.environ, "OVCLIENT_GRPC_PORT": str(self.port)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def copy_of_the_checkout(target: Path) -> Path:
+    """Copy what a clone would have, and what is about to be committed."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        check=False,
+    )
+    if listed.returncode != 0:  # an unpacked archive: everything is the project's
+        return Path(shutil.copytree(CHECKOUT, target, ignore=shutil.ignore_patterns(".venv", "__pycache__")))
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (CHECKOUT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(CHECKOUT / name, target / name)
+    return target
+
+
+def wait_until_ready(process: "subprocess.Popen[str]") -> int:
+    for line in process.stdout:
+        if found := READY.match(line):
+            return int(found[2])
+    raise AssertionError(f"the command ended with {process.wait()}")
+
+
+def stop(process: "subprocess.Popen[str]") -> int:
+    """Ctrl-C: to the whole group, as a terminal does it."""
+    os.killpg(process.pid, signal.SIGINT)
+    process.stdout.close()
+    return process.wait(60)
+
+
+def start(command: str, folder: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        ["bash", "-c", command],
+        cwd=folder,
+        env={**os.environ, "OVSERVE_PORT": "auto"},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = copy_of_the_checkout(tmp_path_factory.mktemp("clone") / "ovserve")
+    (command,) = readme("run")
+    process = start(command, folder)
+    yield Running(folder, wait_until_ready(process))
+    stop(process)
+
+
+@pytest.mark.timeout(ONE_INSTALL_S)
+def test_the_first_command_installs_and_serves_and_our_client_gets_right_answers(running: Running) -> None:
+    (commands,) = readme("ask")
+    printed = running.run("bash", "-ec", commands)
+    assert "Classification accuracy: 100.00" in printed
+    assert "Input name: data; shape: [1, 3, -1, -1]; dtype: DT_FLOAT" in printed
+    assert printed.count("State AVAILABLE") == 2
+    assert len(list((running.folder / "faces").glob("*.jpg"))) == 3
+
+
+@pytest.mark.timeout(ONE_INSTALL_S)
+@pytest.mark.parametrize("index", range(2))
+def test_the_python_clients_get_answers(running: Running, index: int) -> None:
+    code = readme("ask", "python")[index].replace("localhost:9000", f"localhost:{running.port}")
+    printed = running.run(".venv/bin/python", "-c", code)
+    assert ("(1, 10)", "(1, 1, 200, 7)")[index] in printed
+
+
+@pytest.mark.timeout(ONE_INSTALL_S)
+def test_the_in_process_door_answers_without_a_server(running: Running) -> None:
+    (code,) = readme("", "python")
+    assert running.run(".venv/bin/python", "-c", code) == "(4, 10)\n"
+
+
+@pytest.mark.timeout(ONE_INSTALL_S)
+def test_the_one_model_form_serves(running: Running) -> None:
+    (command,) = readme("")
+    process = start(command.replace("--port 9000", "--port auto"), running.folder)
+    assert wait_until_ready(process) > 0
+    stop(process)
+
+
+def test_the_test_command_is_the_one_that_ci_runs() -> None:
+    (command,) = readme("test")
+    assert command.strip().endswith(".venv/bin/pytest")
+    assert "tests/docs/readme.py test" in (CHECKOUT / ".ci/run").read_text()

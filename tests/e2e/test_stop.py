@@ -1,0 +1,133 @@
+"""Stopping: readiness off, what was accepted is answered, exit code 0."""
+
+import json
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+import tritonclient.grpc as triton
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+import small_models
+from server_process import ServerProcess, run_ovserve
+
+Serve = Callable[..., ServerProcess]
+
+
+def client_loop(address: str, make: Callable[[], triton.InferInput], tally: list[str]) -> None:
+    """Ask until the server refuses; note each outcome."""
+    with triton.InferenceServerClient(address) as client:
+        while True:
+            try:
+                client.infer("m", [make()])
+                tally.append("OK")
+            except triton.InferenceServerException as error:
+                tally.append(str(error.status()))
+                return
+
+
+def stopped_totals(log: str) -> tuple[int, int]:
+    line = json.loads(log.splitlines()[-1])
+    assert line["event"] == "stopped"
+    return line["requests"], line["answered"]
+
+
+def stop_under_load(server: ServerProcess, make: Callable[[], triton.InferInput], after_s: float) -> list[list[str]]:
+    tallies: list[list[str]] = [[] for _ in range(4)]
+    clients = [threading.Thread(target=client_loop, args=(server.address, make, tally)) for tally in tallies]
+    for client in clients:
+        client.start()
+    started_s = time.monotonic()
+    while time.monotonic() - started_s < after_s or any(len(tally) < 3 for tally in tallies):
+        threading.Event().wait(0.01)
+    assert server.stop(signal.SIGTERM) == 0
+    for client in clients:
+        client.join(30)
+    return tallies
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_with_exit_code_0(serve: Serve, tmp_path: Path, kind: signal.Signals) -> None:
+    small_models.save(small_models.add_one([1]), tmp_path / "m" / "1")
+    server = serve("--model_repository", str(tmp_path))
+    assert server.stop(kind) == 0
+    assert "Traceback" not in server.log
+
+
+def test_every_request_that_was_accepted_is_answered(serve: Serve, tmp_path: Path) -> None:
+    small_models.save(small_models.add_one([-1, 256]), tmp_path / "m" / "1")
+    server = serve("--model_repository", str(tmp_path), "--log_format", "json")
+    x = np.ones((64, 256), np.float32)
+
+    def make() -> triton.InferInput:
+        tensor = triton.InferInput("x", list(x.shape), "FP32")
+        tensor.set_data_from_numpy(x)
+        return tensor
+
+    tallies = stop_under_load(server, make, after_s=1)
+    accepted, answered = stopped_totals(server.log)
+    assert accepted == answered == sum(tally.count("OK") for tally in tallies)
+    assert {outcome for tally in tallies for outcome in tally} <= {"OK", "StatusCode.UNAVAILABLE"}
+
+
+def test_a_request_in_flight_is_finished_and_readiness_is_off_meanwhile(serve: Serve, tmp_path: Path) -> None:
+    small_models.save(small_models.slow(), tmp_path / "m" / "1")
+    server = serve("--model_repository", str(tmp_path))
+    count = triton.InferInput("n", [], "INT64")
+    count.set_data_from_numpy(np.array(3000))
+    with grpc.insecure_channel(server.address) as channel, triton.InferenceServerClient(server.address) as client:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        answers: list[object] = []
+        running = threading.Event()
+        thread = threading.Thread(target=lambda: (running.set(), answers.append(client.infer("m", [count]))))
+        thread.start()
+        assert running.wait(10)
+        while not answers and client.get_model_repository_index().models[0].state != "READY":
+            pass
+        server.process.send_signal(signal.SIGTERM)
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        thread.join(60)
+    assert server.stop() == 0
+    assert len(answers) == 1
+
+
+def test_the_grace_ends_what_takes_longer(serve: Serve, tmp_path: Path) -> None:
+    small_models.save(small_models.slow(), tmp_path / "m" / "1")
+    server = serve("--model_repository", str(tmp_path), "--exit_timeout_secs", "0.2")
+    count = triton.InferInput("n", [], "INT64")
+    count.set_data_from_numpy(np.array(4000))
+    with triton.InferenceServerClient(server.address) as client:
+        failed = threading.Event()
+        client.async_infer("m", [count], lambda result, error: failed.set() if error else None)
+        probe = triton.InferInput("n", [], "INT64")
+        probe.set_data_from_numpy(np.array(1))
+        client.infer("m", [probe])
+        assert server.stop() == 0
+        assert failed.wait(10)
+
+
+def test_a_second_server_on_the_same_port_exits_with_one_line(serve: Serve, tmp_path: Path) -> None:
+    small_models.save(small_models.add_one([1]), tmp_path / "m" / "1")
+    server = serve("--model_repository", str(tmp_path))
+    second = run_ovserve("--model_repository", str(tmp_path), "--port", str(server.port))
+    assert second.returncode == 1
+    assert re.fullmatch(
+        rf"ovserve: cannot listen on 127\.0\.0\.1:{server.port} for gRPC: Address already in use\n", second.stderr
+    )
+    with triton.InferenceServerClient(server.address) as client:
+        assert client.is_server_live()
+
+
+def test_it_listens_on_every_address_given(serve: Serve, tmp_path: Path) -> None:
+    small_models.save(small_models.add_one([1]), tmp_path / "m" / "1")
+    server = serve("--model_repository", str(tmp_path), "--grpc_bind_address", "127.0.0.1,127.0.0.2")
+    for host in ("127.0.0.1", "127.0.0.2"):
+        with triton.InferenceServerClient(f"{host}:{server.port}") as client:
+            assert client.is_server_ready()

@@ -1,0 +1,178 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import grpc
+import pytest
+
+from fake_classifier import data_files, serve
+from ovclient.cli import run as run_command
+from ovclient.testing import FakeServer
+from ovclient_command import Run
+
+OVCLIENT = [sys.executable, "-m", "ovclient"]
+
+
+def test_metadata_prints_the_lines_of_seed_003(run: Run, server: FakeServer) -> None:
+    server.add_model(
+        "resnet50DAG", dict, inputs={"0": ("FP32", (-1, 1, 3, 224, 224))}, outputs={"1463": ("FP32", (-1, 1, 1000))}
+    )
+    expected = (
+        "Getting model metadata for model: resnet50DAG\n"
+        "Inputs metadata:\n"
+        "\tInput name: 0; shape: [-1, 1, 3, 224, 224]; dtype: DT_FLOAT\n"
+        "Outputs metadata:\n"
+        "\tOutput name: 1463; shape: [-1, 1, 1000]; dtype: DT_FLOAT\n"
+    )
+    assert run("metadata", "resnet50DAG").out == expected
+    assert run("metadata", "--model_name", "resnet50DAG").out == expected
+
+
+@pytest.mark.parametrize(("datatype", "name"), [("BYTES", "DT_STRING"), ("FP16", "DT_HALF"), ("INVALID", "INVALID")])
+def test_metadata_names_datatypes_as_tensorflow_does(run: Run, server: FakeServer, datatype: str, name: str) -> None:
+    server.add_model("m", dict, inputs={"x": (datatype, [])})
+    assert f"\tInput name: x; shape: []; dtype: {name}\n" in run("metadata", "m").out
+
+
+def test_metadata_as_json(run: Run, server: FakeServer) -> None:
+    server.add_model("m", dict, inputs={"x": ("FP32", [1])}, version="3")
+    document = json.loads(run("metadata", "m", "--model_version", "3", "--json").out)
+    assert document["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [1]}]
+    assert document["versions"] == ["3"]
+
+
+def test_status_prints_ovmss_lines(run: Run) -> None:
+    lines = ["Getting model status for model: echo", "", "Model version: 1", "State AVAILABLE", "Error code:  0"]
+    assert run("status", "echo").out.splitlines() == [*lines, "Error message:  OK"]
+
+
+def test_status_shows_every_model_and_why_one_failed(run: Run, server: FakeServer) -> None:
+    server.add_model("broken", dict, state="UNAVAILABLE", reason="no weights")
+    server.add_model("gone", dict, state="UNAVAILABLE", reason="unloaded")
+    out = run("status").out
+    assert "model: broken\n\nModel version: 1\nState END\nError code:  2\nError message:  no weights\n\nGetting" in out
+    assert "model: gone\n\nModel version: 1\nState END\nError code:  0\nError message:  unloaded\n" in out
+    assert [(m["name"], m["state"]) for m in json.loads(run("status", "--json").out)] == [
+        ("echo", "AVAILABLE"),
+        ("broken", "END"),
+        ("gone", "END"),
+    ]
+
+
+def test_status_of_an_unknown_model_fails(run: Run) -> None:
+    done = run("status", "nope")
+    assert (done.code, done.err) == (1, "ovclient: the server knows no model 'nope'\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "out"),
+    [
+        (["live"], 0, "Server Live: True\n"),
+        (["ready"], 0, "Server Ready: True\n"),
+        (["ready", "echo"], 0, "Model Ready: True\n"),
+        (["ready", "--model_name", "late"], 1, "Model Ready: False\n"),
+        (["live", "--json"], 0, '{\n  "live": true\n}\n'),
+        (["ready", "late", "--json"], 1, '{\n  "ready": false\n}\n'),
+    ],
+)
+def test_probes_answer_with_their_exit_code(
+    run: Run, server: FakeServer, command: list[str], code: int, out: str
+) -> None:
+    server.add_model("late", dict, state="LOADING")
+    done = run(*command)
+    assert (done.code, done.out) == (code, out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["bogus"], 'Unknown command "bogus"'),
+        (["resnet", "--nope"], "Unknown option: --nope"),
+        (["resnet", "--batchsize", "x"], "--batchsize"),
+        (["resnet", "--batchsize", "0"], "--batchsize"),
+        (["resnet", "--iterations", "-1"], "--iterations"),
+        (["resnet", "--transpose_input", "maybe"], "--transpose_input"),
+        (["resnet", "--grpc_port", "70000"], "--grpc_port"),
+        (["face-detection", "--confidence", "2"], "--confidence"),
+        (["face-detection", "--width", "0"], "--width"),
+        (["metadata"], "model_name"),
+        (["live", "extra"], "extra"),
+    ],
+)
+def test_wrong_usage_is_one_line_that_names_it_and_exit_2(
+    capfd: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert run_command(arguments) == 2
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert message in err
+
+
+@pytest.mark.parametrize("command", [[], ["resnet"], ["face-detection"], ["metadata"], ["status"], ["live"], ["ready"]])
+def test_help_teaches_by_example(capfd: pytest.CaptureFixture[str], command: list[str]) -> None:
+    assert run_command([*command, "--help"]) == 0
+    out = capfd.readouterr().out
+    assert "Examples:" in out
+    assert f"ovclient {' '.join(command)}".rstrip() in out.partition("Examples:")[2]
+
+
+def test_version(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["--version"]) == 0
+    assert capfd.readouterr().out.startswith("ovclient ")
+
+
+def test_no_server_is_one_line_and_exit_1() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound but not listening: nobody answers here
+        command = [*OVCLIENT, "resnet", "--grpc_address", "127.0.0.1", "--grpc_port", str(taken.getsockname()[1])]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("ovclient: could not connect to 127.0.0.1:")
+
+
+def test_ipv6_addresses_need_no_brackets(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["live", "--grpc_address", "::1", "--grpc_port", "1"]) == 1
+    assert "could not connect to [::1]:1: " in capfd.readouterr().err
+
+
+def test_a_servers_long_message_is_one_line(run: Run, server: FakeServer) -> None:
+    server.fail("ServerLive", grpc.StatusCode.INTERNAL, "one\ntwo")
+    assert run("live").err == "ovclient: one two\n"
+
+
+def test_ctrl_c_ends_quietly_with_130(server: FakeServer) -> None:
+    asked, release = threading.Event(), threading.Event()
+    server.add_model(
+        "resnet",
+        lambda _: {"y": [asked.set(), release.wait(30)]},
+        inputs={"x": ("FP32", (1, 3, 4, 4))},
+        outputs={"y": ("FP32", (1,))},
+    )
+    command = [*OVCLIENT, "resnet", "--grpc_port", str(server.port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert asked.wait(60)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    release.set()
+    assert (process.returncode, err) == (130, "")
+
+
+def test_a_closed_pipe_ends_quietly(server: FakeServer, tmp_path: Path) -> None:
+    serve(server)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [*OVCLIENT, "resnet", *data_files(tmp_path), "--grpc_port", str(server.port)]
+    with os.fdopen(writer, "w") as out:
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_metadata_needs_no_opencv(server: FakeServer) -> None:
+    code = f"import sys; from ovclient.cli import run; run(['metadata', 'echo', '--grpc_port', '{server.port}']); print('cv2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("\nFalse\n")

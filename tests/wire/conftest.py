@@ -1,0 +1,27 @@
+from collections.abc import Iterator
+
+import pytest
+import wire_server
+from server_process import ServerProcess
+from wire_server import Wire
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server for all of this folder: what one test does to it, the next one would notice."""
+    root = wire_server.lay_out(tmp_path_factory.mktemp("zoo"))
+    server = ServerProcess("--model_repository", str(root), "--nireq", "3")
+    yield server
+    assert server.stop() == 0
+    assert "internal error" not in server.log
+    assert "Traceback" not in server.log
+
+
+@pytest.fixture
+def wire(server: ServerProcess) -> Iterator[Wire]:
+    """A connection; when the test ends, the server must live and answer right, with nothing learned of its insides."""
+    wire = Wire(server.address)
+    yield wire
+    assert server.process.poll() is None, server.log
+    wire_server.assert_answers_right(wire)
+    wire.close()
