@@ -1,17 +1,11 @@
 """The composition root: settings -> objects -> run, drain, stop."""
 
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum, auto
 from pathlib import Path
-from queue import SimpleQueue
-from types import FrameType
 from typing import NoReturn
 
 import structlog
@@ -26,6 +20,7 @@ from ovserve.frontends.grpc.server import CannotListen, GrpcServer
 from ovserve.repository.layout import find_models
 from ovserve.serving.loader import Loader
 from ovserve.serving.registry import Registry
+from ovserve.signals import Events
 from ovserve.version import VERSION
 
 # An answer given at the last moment still has to reach its client.
@@ -112,24 +107,19 @@ def _prepared_cache(folder: Path | None) -> Path | None:
     return folder.resolve()
 
 
-class _Event(Enum):
-    LOADED = auto()
-    STOP = auto()
-
-
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT and return the exit code; raises `CannotStart`.
 
     The port is taken before models load, so that a port in use is told at once and liveness is answered meanwhile.
     """
-    events: SimpleQueue[_Event] = SimpleQueue()  # its put is safe in a signal handler
-    with _signals(lambda: events.put(_Event.STOP)), ThreadPoolExecutor(1, thread_name_prefix="load") as executor:
+    with Events() as events, ThreadPoolExecutor(1, thread_name_prefix="load") as executor:
         core = compose(settings)
         server, addresses = _listen(core)
         loading = executor.submit(core.load)
-        loading.add_done_callback(lambda _: events.put(_Event.LOADED))
-        if events.get() is _Event.STOP:
-            _leave_while_loading()
+        loading.add_done_callback(lambda _: events.put_loaded())
+        if events.get_is_stop():
+            logger.warning("stopped while models were loading")
+            _leave()
         try:
             loading.result()
         except CannotStart:
@@ -138,7 +128,7 @@ def run(settings: Settings) -> int:
         core.dataplane.open()
         server.follow()
         print(f"ovserve: KServe v2 gRPC on {', '.join(addresses)}", flush=True)
-        events.get()
+        events.get_is_stop()
         _drain(core, server)
     return 0
 
@@ -161,33 +151,18 @@ def _drain(core: Core, server: GrpcServer) -> None:
     logger.info("stopping", exit_timeout_secs=grace_s)
     server.not_serving()
     started_s = time.monotonic()
-    if not core.dataplane.drain(grace_s):
-        logger.warning("requests are still running and will not be answered", exit_timeout_secs=grace_s)
+    drained = core.dataplane.drain(grace_s)
     time.sleep(_LINGER_S)
     server.stop(max(_LAST_ANSWERS_S, grace_s - (time.monotonic() - started_s)))
     totals = core.dataplane.totals
     logger.info("stopped", requests=totals.accepted, answered=totals.answered)
+    if not drained:
+        logger.warning("requests were still running and will not be answered", exit_timeout_secs=grace_s)
+        _leave()
 
 
-def _leave_while_loading() -> NoReturn:
-    """End at once: a compilation cannot be interrupted, and no request has been accepted yet."""
-    logger.warning("stopped while models were loading")
+def _leave() -> NoReturn:
+    """End at once: a running inference or compilation cannot be interrupted, and nobody waits for it any more."""
+    sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
-
-
-@contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on SIGTERM and SIGINT; a second SIGINT (Ctrl-C once more) ends the process at once."""
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT:
-            signal.signal(number, signal.SIG_DFL)
-        stop()
-
-    former = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)

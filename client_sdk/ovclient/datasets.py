@@ -1,13 +1,16 @@
 """Pictures to classify, by number; read from a .npy file or made of picture files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
 
 from ovclient.image_input import ImageInput, Layout, layout_of
 
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+DIGIT_SIZE = (8, 8)
 _RANK = 4
 _MAX = 255
 
@@ -20,7 +23,8 @@ class BadDataset(ValueError):
 class Dataset:
     """Pictures [n, ...] as stored; those of a .npy file are stretched to 0..255 when taken, as OVMS's clients do.
 
-    `names` are the pictures' own, where they have any; `labels` are the right classes, where they are known.
+    `names` are the pictures' own, where they have any; `labels` are the right classes, where they are known;
+    `classes` names the classes of a set that is not ImageNet's.
     """
 
     pixels: np.ndarray
@@ -29,6 +33,7 @@ class Dataset:
     labels: np.ndarray | None = None
     stretch: tuple[float, float] | None = None
     transpose: tuple[int, ...] | None = None
+    classes: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -72,6 +77,13 @@ def from_numpy(images: Path, labels: Path | None, transpose: str | None, image: 
 def from_pictures(pixels: np.ndarray, names: Sequence[str], source: str, labels: Path | None = None) -> Dataset:
     """Pictures already in the model's layout; their values are 0..255 by nature and stay as they are."""
     return Dataset(pixels, source, tuple(names), _labels(labels, len(pixels)))
+
+
+def digits(image: ImageInput) -> Dataset:
+    """The packaged handwritten digits, 8x8 and grey, with their classes: what model_repository/resnet is asked."""
+    with as_file(files("ovclient") / "samples") as folder:
+        found = from_numpy(folder / "digits_images.npy", folder / "digits_labels.npy", None, image)
+    return replace(found, source="packaged samples", classes=DIGITS)
 
 
 def _wide(taken: np.ndarray) -> np.dtype[np.generic]:

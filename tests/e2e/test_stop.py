@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import grpc
@@ -76,41 +77,51 @@ def test_every_request_that_was_accepted_is_answered(serve: Serve, tmp_path: Pat
     assert {outcome for tally in tallies for outcome in tally} <= {"OK", "StatusCode.UNAVAILABLE"}
 
 
+def slow_request(rounds: int) -> list[triton.InferInput]:
+    """An input that takes about `rounds` times half a millisecond."""
+    count = triton.InferInput("n", [], "INT64")
+    count.set_data_from_numpy(np.array(rounds))
+    return [count]
+
+
+def hold_the_slot(client: triton.InferenceServerClient, rounds: int) -> "Future[object]":
+    """Send a slow request; when this returns, it runs."""
+    answer: Future[object] = Future()
+    client.async_infer("m", slow_request(rounds), lambda result, error: answer.set_result(error or result))
+    while True:
+        try:
+            client.infer("m", slow_request(1), client_timeout=0.3)
+        except triton.InferenceServerException as error:
+            if "DEADLINE_EXCEEDED" in str(error.status()):
+                return answer
+            raise
+
+
 def test_a_request_in_flight_is_finished_and_readiness_is_off_meanwhile(serve: Serve, tmp_path: Path) -> None:
     small_models.save(small_models.slow(), tmp_path / "m" / "1")
-    server = serve("--model_repository", str(tmp_path))
-    count = triton.InferInput("n", [], "INT64")
-    count.set_data_from_numpy(np.array(3000))
+    server = serve("--model_repository", str(tmp_path), "--nireq", "1")
     with grpc.insecure_channel(server.address) as channel, triton.InferenceServerClient(server.address) as client:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
-        answers: list[object] = []
-        running = threading.Event()
-        thread = threading.Thread(target=lambda: (running.set(), answers.append(client.infer("m", [count]))))
-        thread.start()
-        assert running.wait(10)
-        while not answers and client.get_model_repository_index().models[0].state != "READY":
-            pass
+        answer = hold_the_slot(client, 5000)
         server.process.send_signal(signal.SIGTERM)
         assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
-        thread.join(60)
+        assert not client.is_server_ready()
+        with pytest.raises(triton.InferenceServerException, match="the server is stopping"):
+            client.infer("m", slow_request(1))
+        assert not answer.done(), "the slow request ended too early for this test to show anything"
+        assert isinstance(answer.result(60), triton.InferResult)
     assert server.stop() == 0
-    assert len(answers) == 1
 
 
 def test_the_grace_ends_what_takes_longer(serve: Serve, tmp_path: Path) -> None:
     small_models.save(small_models.slow(), tmp_path / "m" / "1")
-    server = serve("--model_repository", str(tmp_path), "--exit_timeout_secs", "0.2")
-    count = triton.InferInput("n", [], "INT64")
-    count.set_data_from_numpy(np.array(4000))
+    server = serve("--model_repository", str(tmp_path), "--nireq", "1", "--exit_timeout_secs", "0.2")
     with triton.InferenceServerClient(server.address) as client:
-        failed = threading.Event()
-        client.async_infer("m", [count], lambda result, error: failed.set() if error else None)
-        probe = triton.InferInput("n", [], "INT64")
-        probe.set_data_from_numpy(np.array(1))
-        client.infer("m", [probe])
+        answer = hold_the_slot(client, 20_000)
         assert server.stop() == 0
-        assert failed.wait(10)
+        assert isinstance(answer.result(60), triton.InferenceServerException)
+    assert "requests were still running and will not be answered" in server.log
 
 
 def test_a_second_server_on_the_same_port_exits_with_one_line(serve: Serve, tmp_path: Path) -> None:

@@ -199,7 +199,9 @@ def typed_of_huge_count() -> pb.ModelInferRequest:
     return message
 
 
-HOSTILE_STRINGS = texts(b"", b"\0", b"\0a\0\0", b"\xff\xfe\xfd", b"\xed\xa0\x80", b"\xc3", b"a" * 70_000, bytes(range(256)))
+HOSTILE_STRINGS = texts(
+    b"", b"\0", b"\0a\0\0", b"\xff\xfe\xfd", b"\xed\xa0\x80", b"\xc3", b"a" * 70_000, bytes(range(256))
+)
 
 
 def test_strings_that_are_no_text_come_back_exact(wire: Wire) -> None:
@@ -318,7 +320,12 @@ def nested(field: int, data: bytes) -> bytes:
 # Size
 
 
-LONG = {"ascii": "n" * MIB, "percent": "%" * MIB, "letters": "\u00e4\u6587\U0001f600" * (MIB // 4), "controls": "\0\n" * MIB}
+LONG = {
+    "ascii": "n" * MIB,
+    "percent": "%" * MIB,
+    "letters": "\u00e4\u6587\U0001f600" * (MIB // 4),
+    "controls": "\0\n" * MIB,
+}
 
 
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)

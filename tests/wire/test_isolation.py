@@ -49,7 +49,9 @@ def ask_many(server: ServerProcess, ask: Callable[[Wire, np.random.Generator], b
 def length(chance: np.random.Generator, itemsize: int) -> int:
     """A length that jumps between tiny, just below, at and above the threshold, and far above."""
     border = COPIED_AT_MOST_BYTES // itemsize
-    return int(chance.choice([0, 1, 7, border - 1, border, border + 1, border * 3, int(chance.integers(0, 2 * border))]))
+    return int(
+        chance.choice([0, 1, 7, border - 1, border, border + 1, border * 3, int(chance.integers(0, 2 * border))])
+    )
 
 
 def test_growing_and_shrinking_numbers_stay_apart(server: ServerProcess) -> None:

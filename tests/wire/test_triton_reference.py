@@ -390,9 +390,7 @@ def test_asking_for_classification_is_unimplemented(wire: Wire) -> None:
     assert "model 'dyn': output 'sum' asks for classification" in answer.details
 
 
-@pytest.mark.parametrize(
-    "rpc", sorted({method.name for method in SERVICE.methods} - ANSWERED - {"ModelStreamInfer"})
-)
+@pytest.mark.parametrize("rpc", sorted({method.name for method in SERVICE.methods} - ANSWERED - {"ModelStreamInfer"}))
 def test_every_other_call_is_unimplemented_with_a_sentence(wire: Wire, rpc: str) -> None:
     answer = wire.call(rpc, b"")
     assert (answer.code, answer.details) == (UNIMPLEMENTED, f"{rpc} is not supported by this server")

@@ -33,7 +33,7 @@ class Slot:
         self._request = request
         self._inputs = inputs
         self._outputs = outputs
-        self._feeds = [_Feed(request, index) for index in range(len(request.input_tensors))]
+        self._feeds = [_Feed(request, *port) for port in enumerate(request.get_compiled_model().inputs)]
 
     def run(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> dict[str, Tensor]:
         """Infer, and copy out the outputs named (None: all of them), in the model's order.
@@ -77,13 +77,12 @@ class Slot:
 class _Feed:
     """Brings arrays into one input of an infer request, the cheaper way."""
 
-    def __init__(self, request: ov.InferRequest, index: int) -> None:
+    def __init__(self, request: ov.InferRequest, index: int, port: ov.ConstOutput) -> None:
         self._request = request
         self._index = index
-        given = request.get_input_tensor(index)
-        self._type: ov.Type = given.element_type
-        # Not the tensor given: in a pass-through model that one is the output too, and takes other requests' shapes.
-        self._bind_own(tuple(given.shape))
+        self._type: ov.Type = port.element_type
+        # Not the request's first tensor: in a pass-through model that is the output too, and takes on its shapes.
+        self._bind_own(tuple(port.partial_shape.get_min_shape()))
         self._borrowed: ov.Tensor | None = None
 
     def put(self, data: Array) -> None:

@@ -45,8 +45,9 @@ def resnet(*, flags: ResnetFlags = _DEFAULT_FLAGS, server: Connection = DEFAULT)
         model = client.metadata(flags.model)
         target = pick_input(model, flags.input_name, demultiplexed=flags.dag_batch_size_auto)
         output = pick_output(model, flags.output_name)
-        run = _Run(client, flags, target, output, _read_labels(flags.labels_file), load(flags, target, model))
-        header = _header(flags, run.dataset)
+        dataset = load(flags, target, model)
+        run = _Run(client, flags, target, output, _read_labels(flags.labels_file) or dataset.classes, dataset)
+        header = _header(flags, dataset)
         with closing(_report(flags)) as report:
             report.start(header)
             for number in range(1, header.iterations + 1):

@@ -5,7 +5,7 @@ from ovclient._types import ModelMetadata
 from ovclient.cli.failure import CommandFailed, WrongUsage
 from ovclient.cli.resnet_flags import ResnetFlags
 from ovclient.cli.targets import InputTarget, no_image_input
-from ovclient.datasets import BadDataset, Dataset, from_numpy, from_pictures
+from ovclient.datasets import DIGIT_SIZE, BadDataset, Dataset, digits, from_numpy, from_pictures
 from ovclient.image_input import ImageInput
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def _from_files(flags: ResnetFlags, image: ImageInput) -> Dataset:
 
 
 def _packaged(image: ImageInput) -> Dataset:
-    """Samples for an input: photographs of no known class; here a labelled set may take their place where it fits."""
+    """Samples for an input: digits of known class where it takes such, else photographs of no known class."""
+    if image.channels == 1 and (image.height, image.width) == DIGIT_SIZE:
+        return digits(image)
     from ovclient.pictures import samples  # noqa: PLC0415 - as above
 
     return _dataset(samples("things", "portraits"), image, "packaged samples")
