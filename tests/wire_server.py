@@ -9,10 +9,11 @@ from pathlib import Path
 import grpc
 import numpy as np
 import openvino as ov
-import small_models
 from google.protobuf.message import Message
 from openvino import opset13 as ops
 from tritonclient.grpc import service_pb2 as pb
+
+import small_models
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 TIMEOUT_S = 60

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import structlog
-
 from ovserve.config.model import ModelConfig
 from ovserve.config.settings import Settings
 from ovserve.control import Control
@@ -17,6 +15,7 @@ from ovserve.dataplane import DataPlane
 from ovserve.engine import openvino
 from ovserve.errors import LoadFailed, OVServeError
 from ovserve.frontends.grpc.server import CannotListen, GrpcServer
+from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import find_models
 from ovserve.serving.loader import Loader
 from ovserve.serving.registry import Registry
@@ -30,7 +29,7 @@ _LAST_ANSWERS_S = 0.1
 # A request that arrives in the very moment in which gRPC shuts down would be CANCELLED.
 _LINGER_S = 0.2
 
-logger = structlog.get_logger("ovserve")
+logger = get_logger("ovserve")
 
 
 class CannotStart(OVServeError):

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from readme import CHECKOUT, Block, blocks
 
 from ovserve.config.settings import Settings
+from readme import CHECKOUT, Block, blocks
 
 PAGES = sorted((CHECKOUT / "backend/docs").rglob("*.md"))
 BLOCKS = [block for page in PAGES for block in blocks(page)]

@@ -8,19 +8,19 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import foreign_models
 import grpc
 import numpy as np
 import openvino as ov
 import pytest
-import small_models
 from openvino import opset13 as ops
-from server_process import ServerProcess
 from tritonclient.grpc import service_pb2 as pb
-from wire_server import Wire, request
 
+import foreign_models
+import small_models
 from ovserve import cli
 from ovserve.config.settings import Settings
+from server_process import ServerProcess
+from wire_server import Wire, request
 
 CANNOT_SERVE, WRONG_USAGE = 1, 2
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT")
@@ -45,7 +45,7 @@ def start_fails(
         text=True,
         timeout=60,
         env={**os.environ, **(env or {})},
-        preexec_fn=prepare,  # noqa: PLW1509 - it only drops privileges
+        preexec_fn=prepare,
         check=False,
     )
     return complaint(ended.returncode, ended.stdout, ended.stderr)

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 import wire_server
 from server_process import ServerProcess
 from wire_server import Wire

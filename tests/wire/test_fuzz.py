@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import grpc
 import numpy as np
-from server_process import ServerProcess
 from tritonclient.grpc import service_pb2 as pb
+
+from server_process import ServerProcess
 from wire_server import Answer, Wire, answer, assert_answers_right, request, texts
 
 REQUESTS = 10_000

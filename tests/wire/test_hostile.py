@@ -9,10 +9,11 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from tritonclient.grpc import service_pb2 as pb
+
 import small_models
 import wire_server
 from server_process import ServerProcess
-from tritonclient.grpc import service_pb2 as pb
 from wire_server import SERVICE, Wire, add_raw, answer, datatype_of, raw_strings, request, texts
 
 OK = grpc.StatusCode.OK

@@ -8,11 +8,12 @@ from pathlib import Path
 import grpc
 import numpy as np
 import openvino as ov
-import ovserve
 import pytest
+from openvino import opset13 as ops
+
+import ovserve
 import small_models
 import wire_server
-from openvino import opset13 as ops
 from server_process import ServerProcess
 from wire_server import Wire, request, texts
 

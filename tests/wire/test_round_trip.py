@@ -8,14 +8,15 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import openvino as ov
-import ovserve
 import pytest
-import small_models
 import tritonclient.grpc as triton
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from server_process import ServerProcess
 from tritonclient.grpc import service_pb2 as pb
+
+import ovserve
+import small_models
+from server_process import ServerProcess
 from wire_server import Wire, raw_strings, texts
 
 RANKS = range(6)

@@ -7,8 +7,9 @@ import grpc
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
-from server_process import ServerProcess
 from tritonclient.grpc import service_pb2 as pb
+
+from server_process import ServerProcess
 from wire_server import SERVICE, Wire, add_raw, request
 
 OK = grpc.StatusCode.OK
@@ -84,15 +85,15 @@ def malformed_version(version: str, message: pb.ModelInferRequest) -> None:
     message.model_version = version
 
 
-for text in ("abc", "-1", "0", "01", "+1", "1.0", " 1", "1 ", "1\n", "\u0661", "9" * 20, str(2**63)):
-    ROWS.append(
-        pytest.param(
-            partial(malformed_version, text),
-            INVALID,
-            ("model 'dyn'", f"version '{text}' is not valid", "expected a whole number from 1"),
-            id=f"version {text!a}",
-        )
+ROWS.extend(
+    pytest.param(
+        partial(malformed_version, text),
+        INVALID,
+        ("model 'dyn'", f"version '{text}' is not valid", "expected a whole number from 1"),
+        id=f"version {text!a}",
     )
+    for text in ("abc", "-1", "0", "01", "+1", "1.0", " 1", "1 ", "1\n", "\u0661", "9" * 20, str(2**63))
+)
 
 
 @row(INVALID, "model 'dyn'", "expects 2 inputs 'a', 'b'", "missing 'b'", "unexpected 'zz'")
@@ -152,15 +153,15 @@ def no_datatype(name: str, message: pb.ModelInferRequest) -> None:
     message.inputs[0].datatype = name
 
 
-for text in ("", "fp32", "FP32 ", "FLOAT", "STRING", "<invalid>", "INT128", "\x00"):
-    ROWS.append(
-        pytest.param(
-            partial(no_datatype, text),
-            INVALID,
-            ("model 'dyn'", "input 'a'", f"datatype '{text}'", "expected one of BOOL, UINT8"),
-            id=f"datatype {text!a}",
-        )
+ROWS.extend(
+    pytest.param(
+        partial(no_datatype, text),
+        INVALID,
+        ("model 'dyn'", "input 'a'", f"datatype '{text}'", "expected one of BOOL, UINT8"),
+        id=f"datatype {text!a}",
     )
+    for text in ("", "fp32", "FP32 ", "FLOAT", "STRING", "<invalid>", "INT128", "\x00")
+)
 
 
 @row(INVALID, "model 'dyn'", "input 'a'", "expects 32 bytes", "got 28")

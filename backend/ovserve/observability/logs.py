@@ -1,4 +1,8 @@
-"""Log lines on standard error, for people or for machines."""
+"""Log lines with fields, through the standard library's logging.
+
+In a process of somebody else's (`ovserve.load`) they go wherever that process sends the logger `ovserve`; the server
+writes them to standard error, for people or for machines.
+"""
 
 import logging
 import sys
@@ -7,31 +11,47 @@ from typing import Any, Literal
 
 import structlog
 
-_LEVELS = {"TRACE": logging.DEBUG} | {
-    name: logging.getLevelNamesMapping()[name] for name in ("DEBUG", "INFO", "WARNING", "ERROR")
-}
+_LEVELS = {"TRACE": logging.DEBUG, **logging.getLevelNamesMapping()}
+_LIBRARY = "ovserve"
 
 
-def configure(level: str, style: Literal["console", "json"]) -> None:
-    """Write lines of at least `level`: `console` with colours where a person watches, `json` one object a line."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer() if style == "json" else _Line(colors=sys.stderr.isatty()),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=False,
+def get_logger(name: str) -> Any:
+    """Make the logger of a part of the product; its methods take a sentence and fields: `info("loaded", model="m")`."""
+    return structlog.wrap_logger(
+        logging.getLogger(name),
+        processors=[structlog.stdlib.filter_by_level, structlog.processors.format_exc_info, _hand_over],
+        wrapper_class=structlog.stdlib.BoundLogger,
     )
 
 
-class _Line:
-    """One line for people: time, level, event, key=value."""
+def configure(level: str, style: Literal["console", "json"]) -> None:
+    """Write lines of at least `level` to standard error: `console` for people, `json` one object a line."""
+    renderer: Any = structlog.processors.JSONRenderer()
+    if style == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, sort_keys=False)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter(renderer))
+    library = logging.getLogger(_LIBRARY)
+    library.handlers = [handler]
+    library.setLevel(_LEVELS[level])
+    library.propagate = False
 
-    def __init__(self, *, colors: bool) -> None:
-        self._render = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0, pad_level=True, sort_keys=False)
 
-    def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
-        return str(self._render(logger, name, event))
+def _hand_over(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> tuple[tuple[str], dict[str, Any]]:
+    """Give logging a readable message, and the fields beside it for a formatter that knows them."""
+    rest = " ".join(f"{key}={value}" for key, value in fields.items() if key != "event")
+    return (f"{fields['event']} {rest}".strip(),), {"extra": {"fields": dict(fields)}}
+
+
+class _Formatter(logging.Formatter):
+    """Renders a record's fields with one of structlog's renderers."""
+
+    def __init__(self, renderer: Any) -> None:
+        super().__init__()
+        self._renderer = renderer
+        self._stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = getattr(record, "fields", {"event": record.getMessage()})
+        stamped = self._stamp(None, "", {"level": record.levelname.lower(), **fields})
+        return str(self._renderer(None, "", stamped))

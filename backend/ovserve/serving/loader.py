@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import structlog
-
 from ovserve.config.model import ModelConfig
 from ovserve.engine.openvino import Engine
 from ovserve.errors import LoadFailed
+from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import Versions, find_files, find_versions
 from ovserve.repository.mapping import read_mapping
 from ovserve.serving.model import Model
@@ -16,7 +15,7 @@ from ovserve.serving.registry import Registry, State, VersionStatus
 
 PARALLEL_LOADS = 4  # Triton's --model-load-thread-count
 
-logger = structlog.get_logger("ovserve.load")
+logger = get_logger("ovserve.load")
 
 
 class Loader:

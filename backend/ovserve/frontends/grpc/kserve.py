@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
-import structlog
 from google.protobuf.message import DecodeError
 from tritonclient.grpc import model_config_pb2 as config_pb
 from tritonclient.grpc import service_pb2 as pb
@@ -17,6 +16,7 @@ from ovserve.dataplane import DataPlane
 from ovserve.errors import InvalidInput, OVServeError, Unsupported
 from ovserve.frontends.grpc import codec
 from ovserve.frontends.grpc.status import abort
+from ovserve.observability.logs import get_logger
 from ovserve.requests import Metadata
 from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION
@@ -24,7 +24,7 @@ from ovserve.version import VERSION
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 EXTENSIONS = ("model_configuration",)
 
-logger = structlog.get_logger("ovserve.grpc")
+logger = get_logger("ovserve.grpc")
 
 Context = grpc.ServicerContext
 
