@@ -1,8 +1,10 @@
 """Stopping: readiness off, what was accepted is answered, exit code 0."""
 
 import json
+import os
 import re
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -61,20 +63,36 @@ def test_a_signal_ends_the_server_with_exit_code_0(serve: Serve, tmp_path: Path,
     assert "Traceback" not in server.log
 
 
-def test_every_request_that_was_accepted_is_answered(serve: Serve, tmp_path: Path) -> None:
-    small_models.save(small_models.add_one([-1, 256]), tmp_path / "m" / "1")
-    server = serve("--model_repository", str(tmp_path), "--log_format", "json")
-    x = np.ones((64, 256), np.float32)
+def input_maker(name: str, shape: list[int]) -> Callable[[], triton.InferInput]:
+    x = np.ones(shape, np.float32)
 
     def make() -> triton.InferInput:
-        tensor = triton.InferInput("x", list(x.shape), "FP32")
+        tensor = triton.InferInput(name, shape, "FP32")
         tensor.set_data_from_numpy(x)
         return tensor
 
-    tallies = stop_under_load(server, make, after_s=1)
+    return make
+
+
+def check_that_nothing_accepted_was_lost(server: ServerProcess, tallies: list[list[str]]) -> None:
     accepted, answered = stopped_totals(server.log)
     assert accepted == answered == sum(tally.count("OK") for tally in tallies)
-    assert {outcome for tally in tallies for outcome in tally} <= {"OK", "StatusCode.UNAVAILABLE"}
+    assert {outcome for tally in tallies for outcome in tally} == {"OK", "StatusCode.UNAVAILABLE"}
+
+
+def test_every_request_that_was_accepted_is_answered(serve: Serve, tmp_path: Path) -> None:
+    small_models.save(small_models.add_one([-1, 256]), tmp_path / "m" / "1")
+    server = serve("--model_repository", str(tmp_path), "--log_format", "json")
+    check_that_nothing_accepted_was_lost(server, stop_under_load(server, input_maker("x", [64, 256]), after_s=1))
+
+
+def test_every_request_to_the_face_model_that_was_accepted_is_answered(serve: Serve, shared: Path) -> None:
+    model = shared / "models/face-detection-retail-0004"
+    server = serve("--model_name", "m", "--model_path", str(model), "--log_format", "json")
+    seconds = float(os.environ.get("OVSERVE_TEST_LOAD_SECONDS", "2"))
+    check_that_nothing_accepted_was_lost(
+        server, stop_under_load(server, input_maker("data", [1, 3, 300, 300]), after_s=seconds)
+    )
 
 
 def slow_request(rounds: int) -> list[triton.InferInput]:
@@ -136,9 +154,31 @@ def test_a_second_server_on_the_same_port_exits_with_one_line(serve: Serve, tmp_
         assert client.is_server_live()
 
 
-def test_it_listens_on_every_address_given(serve: Serve, tmp_path: Path) -> None:
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("addresses", "hosts"),
+    [
+        ("127.0.0.1,127.0.0.2", ("127.0.0.1", "127.0.0.2")),
+        pytest.param(
+            "127.0.0.1, ::1",
+            ("127.0.0.1", "[::1]"),
+            marks=pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6"),
+        ),
+    ],
+)
+def test_it_listens_on_every_address_given(
+    serve: Serve, tmp_path: Path, addresses: str, hosts: tuple[str, str]
+) -> None:
     small_models.save(small_models.add_one([1]), tmp_path / "m" / "1")
-    server = serve("--model_repository", str(tmp_path), "--grpc_bind_address", "127.0.0.1,127.0.0.2")
-    for host in ("127.0.0.1", "127.0.0.2"):
+    server = serve("--model_repository", str(tmp_path), "--grpc_bind_address", addresses)
+    for host in hosts:
         with triton.InferenceServerClient(f"{host}:{server.port}") as client:
             assert client.is_server_ready()

@@ -398,6 +398,15 @@ def test_a_message_above_the_limit_is_refused_and_the_next_is_answered(small_ser
     wire.close()
 
 
+def test_a_message_that_unpacks_to_more_than_the_limit_is_refused(small_server: ServerProcess) -> None:
+    wire = Wire(small_server.address)
+    infer = wire.channel.unary_unary(f"/{SERVICE.full_name}/ModelInfer")
+    for zeros, code in ((MIB, EXHAUSTED), (900, OK)):
+        data = request("pass", {"x": np.zeros(zeros, np.float32)}).SerializeToString()
+        assert answer(infer.future(data, timeout=60, compression=grpc.Compression.Gzip)).code is code
+    wire.close()
+
+
 def test_an_answer_above_the_limit_is_refused_and_the_next_is_given(small_server: ServerProcess) -> None:
     wire = Wire(small_server.address)
     x = np.arange(500, dtype=np.float32)

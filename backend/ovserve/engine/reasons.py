@@ -5,7 +5,7 @@ import re
 _LOCATION = re.compile(r"(?:Exception from |Check '.*?' failed at |at )?\S+\.(?:cpp|hpp|h)\S*:\d+:?\s*")
 _CAUGHT = re.compile(r"Caught exception:\s*")
 _QUOTED_PATH = re.compile(r"""(?<=["'])/[^"'\n]*/(?=[^"'/\n]*["'])""")
-_PATH = re.compile(r"(?<![\w.])/(?:[^\s/'\"]+/)+([^\s/'\":,]*)")
+_PATH = re.compile(r"(?<![\w.])/(?:[^\s/'\"]+/)*([^\s/'\":,]*)")
 _MAX_LENGTH = 1000
 
 
