@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import cyclopts
@@ -10,11 +11,13 @@ from cyclopts import App, Parameter
 
 from ovserve import app as server
 from ovserve.config.settings import Settings
+from ovserve.demo import run as run_demo
 from ovserve.observability import logs
 from ovserve.version import VERSION
 
 USAGE_ERROR = 2
 START_FAILURE = 1
+INTERRUPTED = 130
 
 _HELP = """Serve OpenVINO models over KServe v2 gRPC.
 
@@ -23,6 +26,7 @@ Every folder of the model repository is a model, every numbered folder in it a v
 
 _EXAMPLES = """Examples:
 
+  ovserve demo                                                      see it work
   ovserve --model_repository models                                 every model in the folder models, on port 9000
   ovserve --model_name resnet --model_path models/resnet            one model
   ovserve --model_name face --model_path face.onnx --port auto      one file, on a free port that is printed
@@ -53,14 +57,32 @@ def serve(*, settings: Annotated[Settings | None, Parameter(name="*")] = None) -
         return _fail(str(error), START_FAILURE)
 
 
+@cli.command
+def demo(*, output_dir: Path = Path("ovserve-demo"), keep: bool = False) -> int:
+    """Serve the models that come with ovserve, ask them with ovclient, and judge the answers.
+
+    Exit code 0 only if every digit is recognised and every portrait shows the faces it has.
+
+    Args:
+        output_dir: Folder for the pictures with their boxes.
+        keep: Go on serving afterwards, until Ctrl-C.
+    """
+    try:
+        return run_demo(output_dir, keep=keep)
+    except server.CannotStart as error:
+        return _fail(str(error), START_FAILURE)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 served and stopped, 1 nothing could be served, 2 wrong usage."""
+    """Run the command line and exit: 0 served and stopped, 1 nothing could be served, 2 wrong usage, 130 Ctrl-C."""
     try:
         sys.exit(cli(sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=False))
     except cyclopts.CycloptsError as error:
         sys.exit(_fail(_usage(error), USAGE_ERROR))
     except pydantic.ValidationError as error:
         sys.exit(_fail(_wrong_settings(error), USAGE_ERROR))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def _usage(error: cyclopts.CycloptsError) -> str:

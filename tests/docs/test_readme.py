@@ -18,7 +18,7 @@ ONE_INSTALL_S = 600
 
 @dataclass
 class Running:
-    """README's first command, running in a copy of the checkout."""
+    """README's server, running in that copy."""
 
     folder: Path
     port: int
@@ -79,17 +79,39 @@ def start(command: str, folder: Path) -> "subprocess.Popen[str]":
     )
 
 
+@dataclass
+class Installed:
+    """A copy of the checkout in which README's first command has run, and what that printed."""
+
+    folder: Path
+    printed: str
+
+
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     folder = copy_of_the_checkout(tmp_path_factory.mktemp("clone") / "ovserve")
     (command,) = readme("run")
-    process = start(command, folder)
-    yield Running(folder, wait_until_ready(process))
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return Installed(folder, done.stdout)
+
+
+@pytest.fixture(scope="module")
+def running(installed: Installed) -> Iterator[Running]:
+    (command,) = readme("serve")
+    process = start(command, installed.folder)
+    yield Running(installed.folder, wait_until_ready(process))
     stop(process)
 
 
 @pytest.mark.timeout(ONE_INSTALL_S)
-def test_the_first_command_installs_and_serves_and_our_client_gets_right_answers(running: Running) -> None:
+def test_the_first_command_installs_and_shows_right_answers(installed: Installed) -> None:
+    assert installed.printed.endswith("All answers are right.\n")
+    assert len(list((installed.folder / "ovserve-demo").glob("*.jpg"))) == 3
+
+
+@pytest.mark.timeout(ONE_INSTALL_S)
+def test_our_client_gets_right_answers(running: Running) -> None:
     (commands,) = readme("ask")
     printed = running.run("bash", "-ec", commands)
     assert "Classification accuracy: 100.00" in printed

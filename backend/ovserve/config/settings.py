@@ -51,7 +51,7 @@ class Settings(BaseModel):
         default=None, description="The one model: its folder with or without version folders, or its file."
     )
     port: Annotated[int, Field(ge=0, le=65535)] | Literal["auto"] = Field(
-        default=9000, description="gRPC port; 0 turns gRPC off, auto picks a free one and prints it."
+        default=9000, description="gRPC port; auto picks a free one and prints it, 0 turns gRPC off."
     )
     grpc_bind_address: Annotated[str, AfterValidator(_addresses)] = Field(
         default="127.0.0.1", description="Addresses to listen on, separated by commas; 0.0.0.0 opens to everybody."
@@ -87,6 +87,12 @@ class Settings(BaseModel):
         half = (self.model_name is None) != (self.model_path is None)
         if half or (one_model == (self.model_repository is not None)):
             raise ValueError("use either --model_repository, or --model_name with --model_path")
+        return self
+
+    @model_validator(mode="after")
+    def _some_door(self) -> "Settings":
+        if self.port == 0:
+            raise ValueError("--port 0 turns gRPC off, and there is no other way in: give a port, or auto")
         return self
 
     @property

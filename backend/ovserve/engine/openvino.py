@@ -1,9 +1,9 @@
 """Reads models and compiles them; with slot.py and strings.py the only place that knows OpenVINO."""
 
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from xml.parsers import expat
 
 import openvino as ov
 
@@ -60,16 +60,15 @@ class Engine:
         return LoadedModel(inputs, outputs, slots, dry_run, narrowed(compiled, tensors, own_nodes))
 
     def _read(self, files: ModelFiles) -> ov.Model:
+        cause = _unreadable(files)
         try:
-            if files.weights is None:
+            if cause is None and files.weights is None:
                 return self._core.read_model(str(files.path))
-            return self._core.read_model(str(files.path), str(files.weights))
+            if cause is None:
+                return self._core.read_model(str(files.path), str(files.weights))
         except RuntimeError as error:
-            unreadable = _unreadable(files)
-            cause = unreadable or reason(error)
-            raise LoadFailed(
-                f"{files.kind.label} file '{files.path.name}' cannot be read: {cause}", files.path
-            ) from error
+            cause = reason(error)
+        raise LoadFailed(f"{files.kind.label} file '{files.path.name}' cannot be read: {cause}", files.path)
 
     def _compile(self, model: ov.Model, config: ModelConfig, path: Path) -> ov.CompiledModel:
         properties = dict(config.plugin_config)
@@ -147,7 +146,11 @@ def _ports(specs: Sequence[TensorSpec]) -> tuple[Port, ...]:
 
 
 def _unreadable(files: ModelFiles) -> str | None:
-    """Find what OpenVINO's message leaves out: a file we may not open, XML that is broken and where."""
+    """Find what OpenVINO's message leaves out: a file we may not open, XML that is broken and where.
+
+    Before OpenVINO looks at it: with a file that is not what its name says it tries all its readers, and some of them
+    write to standard error.
+    """
     for path in filter(None, (files.path, files.weights)):
         if path.is_file():
             try:
@@ -157,7 +160,8 @@ def _unreadable(files: ModelFiles) -> str | None:
     if files.kind is not Kind.IR:
         return None
     try:
-        ET.parse(files.path)  # noqa: S314 - model files are trusted; this one has just been read by OpenVINO
-    except ET.ParseError as error:
+        with files.path.open("rb") as xml:
+            expat.ParserCreate().ParseFile(xml)
+    except expat.ExpatError as error:
         return f"it is not well-formed XML ({error})"
     return None
