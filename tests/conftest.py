@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from server_process import ServerProcess
 
 CHECKOUT = Path(__file__).resolve().parent.parent

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from ovserve.app import CannotStart
+from ovserve.core import CannotStart
 
 _READY = re.compile(r"^ovserve: KServe v2 gRPC on (\S+)$")
 _STOP_TIMEOUT_S = 60
@@ -16,14 +16,15 @@ _STOP_TIMEOUT_S = 60
 class ChildServer:
     """Ready inside a `with` block and stopped at its end; its log goes where ours does.
 
+    `module` is what runs: `ovserve`, or another that takes the same flags and says in the same words where it listens.
     Raises `CannotStart` when the child ends before it is ready.
     """
 
     address: str
     pid: int
 
-    def __init__(self, arguments: Sequence[str]) -> None:
-        self._command = [sys.executable, "-m", "ovserve", *arguments, "--port", "auto"]
+    def __init__(self, arguments: Sequence[str], *, module: str = "ovserve") -> None:
+        self._command = [sys.executable, "-m", module, *arguments, "--port", "auto"]
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ourselves

@@ -1,16 +1,21 @@
 """The command line: OVMS's and Triton's flags -> Settings."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+# gRPC's C core writes to standard error by itself, over several lines; what matters of it we say ourselves.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
 import cyclopts
 import pydantic
 from cyclopts import App, Parameter
 
-from ovserve import app as server
+from ovserve import app
 from ovserve.config.settings import Settings
+from ovserve.core import CannotStart
 from ovserve.demo import run as run_demo
 from ovserve.observability import logs
 from ovserve.version import VERSION
@@ -52,8 +57,8 @@ def serve(*, settings: Annotated[Settings | None, Parameter(name="*")] = None) -
     checked = settings or Settings()  # without a flag there is nothing to serve, which Settings says
     logs.configure(checked.log_level, checked.log_format)
     try:
-        return server.run(checked)
-    except server.CannotStart as error:
+        return app.run(checked)
+    except CannotStart as error:
         return _fail(str(error), START_FAILURE)
 
 
@@ -69,7 +74,7 @@ def demo(*, output_dir: Path = Path("ovserve-demo"), keep: bool = False) -> int:
     """
     try:
         return run_demo(output_dir, keep=keep)
-    except server.CannotStart as error:
+    except CannotStart as error:
         return _fail(str(error), START_FAILURE)
 
 

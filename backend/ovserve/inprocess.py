@@ -7,8 +7,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ovserve.app import Core, compose
 from ovserve.config.settings import Settings
+from ovserve.core import Core, compose
 from ovserve.errors import InvalidInput, WrongTensors
 from ovserve.requests import InferRequest, Metadata, Patient
 from ovserve.tensors import Array, DType, Tensor

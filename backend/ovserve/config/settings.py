@@ -67,14 +67,20 @@ class Settings(BaseModel):
         default=None, ge=0, description="Requests that may wait per model, one more is refused; default 16 x nireq."
     )
     queue_timeout: float = Field(
-        default=0, ge=0, description="Seconds a request may wait for its turn; 0: until its own deadline."
+        default=0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds a request may wait for its turn; 0: until its own deadline.",
     )
     cache_dir: Path | None = Field(default=None, description="Folder that keeps compiled models between starts.")
     grpc_max_message_bytes: int = Field(
         default=GIB, ge=1024, le=2 * GIB - 1, description="Largest gRPC message, in and out."
     )
     exit_timeout_secs: float = Field(
-        default=30, ge=0, description="Seconds that requests in flight may take when the server stops."
+        default=30,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds that requests in flight may take when the server stops.",
     )
     log_level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least important lines to log."

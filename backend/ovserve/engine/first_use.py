@@ -42,5 +42,6 @@ def _touch_requests(core: ov.Core) -> None:
     model = ov.Model([opset15.result(opset15.relu(parameter))], [parameter], "first_use")
     request = core.compile_model(model, "CPU").create_infer_request()
     request.set_input_tensor(0, ov.Tensor(np.zeros(1, np.float32), ov.Shape([1]), ov.Type.f32))
-    request.infer()
+    request.start_async()
+    request.wait()
     request.get_output_tensor(0).data.copy()

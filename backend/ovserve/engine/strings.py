@@ -12,7 +12,10 @@ import numpy as np
 import openvino as ov
 from openvino import opset15
 
+from ovserve.errors import InferenceFailed
 from ovserve.tensors import Array, Shape
+
+_MOST_CHARACTERS = np.iinfo(np.int32).max
 
 Parts = tuple[Array, Array, Array]
 
@@ -76,10 +79,12 @@ def _flat(groups: list[list[ov.Node]]) -> list[ov.Node]:
 def pack(strings: Array) -> Parts:
     """Split an object array of `bytes` into begins, ends (both of its shape) and characters."""
     flat = strings.ravel()
-    lengths = np.fromiter(map(len, flat), np.int32, flat.size)
-    ends = np.cumsum(lengths, dtype=np.int32)
-    characters = np.frombuffer(b"".join(flat), np.uint8)
-    return (ends - lengths).reshape(strings.shape), ends.reshape(strings.shape), characters
+    lengths = np.fromiter(map(len, flat), np.int64, flat.size)
+    ends = np.cumsum(lengths)
+    if flat.size and ends[-1] > _MOST_CHARACTERS:
+        raise InferenceFailed(f"{ends[-1]} bytes of strings are more than OpenVINO takes, {_MOST_CHARACTERS}")
+    shaped = [part.astype(np.int32).reshape(strings.shape) for part in (ends - lengths, ends)]
+    return shaped[0], shaped[1], np.frombuffer(b"".join(flat), np.uint8)
 
 
 def unpack(begins: Array, ends: Array, characters: Array) -> Array:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 import ovserve
 import small_models
-from ovserve.app import CannotStart
+from ovserve.core import CannotStart
 from ovserve.errors import InvalidInput, NotFound, WrongDatatype, WrongTensors
 
 
