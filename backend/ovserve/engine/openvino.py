@@ -8,6 +8,7 @@ from xml.parsers import expat
 import openvino as ov
 
 from ovserve.config.model import ModelConfig
+from ovserve.engine.dry_run import DryRun
 from ovserve.engine.first_use import settle
 from ovserve.engine.narrowing import narrowed
 from ovserve.engine.reasons import reason
@@ -29,6 +30,7 @@ class LoadedModel:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     slots: tuple[Slot, ...]
+    dry_run: DryRun | None
     warnings: tuple[str, ...]
 
 
@@ -49,11 +51,13 @@ class Engine:
         model = self._read(files)
         inputs = _specs(model.inputs, mapping.inputs, "input", files.path)
         outputs = _specs(model.outputs, mapping.outputs, "output", files.path)
+        has_strings = any(spec.dtype is DType.BYTES for spec in inputs)
+        dry_run = DryRun(model.clone(), inputs, outputs) if has_strings else None
         tensors = _called(model.inputs, inputs, "input") | _called(model.outputs, outputs, "output")
         own_nodes = {node.get_friendly_name() for node in model.get_ops()} - tensors.keys()
         compiled = self._compile(unpack_string_ports(model), config, files.path)
         slots = self._slots(compiled, inputs, outputs, config)
-        return LoadedModel(inputs, outputs, slots, narrowed(compiled, tensors, own_nodes))
+        return LoadedModel(inputs, outputs, slots, dry_run, narrowed(compiled, tensors, own_nodes))
 
     def _read(self, files: ModelFiles) -> ov.Model:
         cause = _unreadable(files)

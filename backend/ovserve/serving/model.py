@@ -1,13 +1,14 @@
 """A model version that is served: checks a request against the model, waits for a slot, runs it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ovserve.config.model import ModelConfig
 from ovserve.engine.openvino import LoadedModel
 from ovserve.engine.pool import SlotPool
 from ovserve.engine.slot import Slot
-from ovserve.errors import InferenceFailed, WrongTensors
+from ovserve.errors import InferenceFailed, InvalidInput, WrongTensors
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
+from ovserve.tensors import Tensor
 
 PLATFORM = "OpenVINO"
 
@@ -20,6 +21,7 @@ class Model:
         self.metadata = Metadata(config.name, version, PLATFORM, loaded.inputs, loaded.outputs)
         self.slots = len(loaded.slots)
         self._label = f"model '{config.name}' version {version}"
+        self._dry_run = loaded.dry_run
         self._inputs = {spec.name: spec for spec in loaded.inputs}
         self._outputs = frozenset(spec.name for spec in loaded.outputs)
         self._pool: SlotPool[Slot] = SlotPool(
@@ -37,11 +39,16 @@ class Model:
     def infer(self, request: InferRequest, caller: Caller) -> InferResponse:
         self._check(request)
         try:
-            with self._pool.slot(caller) as slot:
-                outputs = slot.run(request.inputs, request.outputs)
-        except InferenceFailed as error:
-            raise InferenceFailed(f"{self._label}: {error}") from error
+            outputs = self._run(request, caller)
+        except (InferenceFailed, InvalidInput) as error:
+            raise type(error)(f"{self._label}: {error}") from error
         return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id)
+
+    def _run(self, request: InferRequest, caller: Caller) -> Mapping[str, Tensor]:
+        if self._dry_run is not None and self._dry_run.concerns(request.inputs):
+            return self._dry_run.run(request.inputs, request.outputs)
+        with self._pool.slot(caller) as slot:
+            return slot.run(request.inputs, request.outputs)
 
     def _check(self, request: InferRequest) -> None:
         if request.inputs.keys() != self._inputs.keys():
