@@ -4,6 +4,7 @@ from cyclopts import App, Parameter
 from cyclopts.config import Env
 
 from ovclient.cli import examples
+from ovclient.cli.bench import bench
 from ovclient.cli.face_detection import face_detection
 from ovclient.cli.metadata import metadata
 from ovclient.cli.probes import live, ready
@@ -30,6 +31,7 @@ app = App(
 )
 app.command(resnet, help_epilogue=examples.RESNET)
 app.command(face_detection, help_epilogue=examples.FACE_DETECTION)
+app.command(bench, help_epilogue=examples.BENCH)
 app.command(metadata, help_epilogue=examples.METADATA)
 app.command(status, help_epilogue=examples.STATUS)
 app.command(live, help_epilogue=examples.LIVE)

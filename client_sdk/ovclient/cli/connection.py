@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -29,16 +29,20 @@ class Connection:
     """Seconds to wait for an answer."""
 
     def client(self) -> Client:
+        return Client(**self.settings())
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments of a `Client` of this server."""
         bare_ipv6 = ":" in self.grpc_address and not self.grpc_address.startswith("[")
         host = f"[{self.grpc_address}]" if bare_ipv6 else self.grpc_address
-        return Client(
-            f"{host}:{self.grpc_port}",
-            tls=self.tls,
-            server_cert=self.server_cert,
-            client_cert=self.client_cert,
-            client_key=self.client_key,
-            timeout=self.timeout,
-        )
+        return {
+            "address": f"{host}:{self.grpc_port}",
+            "tls": self.tls,
+            "server_cert": self.server_cert,
+            "client_cert": self.client_cert,
+            "client_key": self.client_key,
+            "timeout": self.timeout,
+        }
 
 
 DEFAULT = Connection()

@@ -6,6 +6,7 @@ APP = """Examples:
   ovclient metadata resnet
   ovclient resnet --batchsize 8
   ovclient face-detection --input_images_dir photos --output_dir results
+  ovclient bench resnet --concurrency 1:8
 
 ovclient COMMAND --help tells more.
 Flags are taken with _ and with -, as --flag value and as --flag=value.
@@ -31,6 +32,17 @@ FACE_DETECTION = """Examples:
     ovclient face-detection --input_images_dir photos --output_dir results
   A model that takes any size, only sure faces, for machines:
     ovclient face-detection --width 600 --height 400 --confidence 0.9 --json
+"""
+
+BENCH = """Examples:
+  One client, five seconds:
+    ovclient bench resnet
+  From one client to eight, eight pictures in a request:
+    ovclient bench resnet --concurrency 1:8 --batchsize 8
+  A model that takes any size; figures for a script:
+    ovclient bench face-detection --shape 1,3,300,300 --concurrency 1:9:4 --json > figures.json
+  Your data, for one of several inputs:
+    ovclient bench bert --input input_ids=ids.npy --shape attention_mask:1,128
 """
 
 METADATA = """Examples:

@@ -1,0 +1,84 @@
+"""A worker process: some of the clients of a crew, each in a thread, with a channel of its own."""
+
+import os
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import BinaryIO
+
+from ovclient.bench.concurrency import MAX_CLIENTS
+from ovclient.bench.loop import Tally, Window, closed_loop
+from ovclient.bench.orders import Measure, Outcome, Setup, Stop, WarmUp, receive, send
+from ovclient.bench.raw_client import RawClient
+
+
+class Worker:
+    """The clients of one level after the other; `stop` may come from another thread."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._pool = ThreadPoolExecutor(MAX_CLIENTS)  # starts only as many threads as there are loops
+        self._clients: list[RawClient] = []
+        self._window = Window(0, 0)
+        self._stopped = False
+
+    def obey(self, order: WarmUp | Measure) -> Outcome:
+        if isinstance(order, Measure):
+            return self._run(Window(order.begin_ns, order.seconds))
+        self._hang_up()
+        self._clients = [RawClient(**self._setup.client) for _ in range(order.clients)]
+        return self._run(Window(time.perf_counter_ns(), order.seconds))
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._window.stop()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        for client in self._clients:
+            client.close()
+
+    def _run(self, window: Window) -> Outcome:
+        self._window = window
+        if self._stopped:
+            window.stop()
+        message = self._setup.message
+        running = [self._pool.submit(closed_loop, client, message, window) for client in self._clients]
+        window.await_begin()
+        cpu_s = time.process_time()  # all threads, user and system; nothing but the loops runs from here on
+        tallies = [loop.result() for loop in running]
+        cpu_s = time.process_time() - cpu_s
+        return Outcome(Tally.total(tallies), window.begin_ns, cpu_s)
+
+
+def main() -> None:
+    """Take orders from stdin and answer on stdout until stdin ends."""
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever else prints must not come between the answers
+    try:
+        worker = Worker(receive(sys.stdin.buffer))
+        orders: SimpleQueue[WarmUp | Measure] = SimpleQueue()
+        threading.Thread(target=_listen, args=(sys.stdin.buffer, worker, orders), daemon=True).start()
+        send(out, True)  # noqa: FBT003 - the word for "ready"
+        while True:
+            send(out, worker.obey(orders.get()))
+    except (EOFError, BrokenPipeError):
+        os._exit(0)
+
+
+def _listen(stream: BinaryIO, worker: Worker, orders: "SimpleQueue[WarmUp | Measure]") -> None:
+    try:
+        while True:
+            order = receive(stream)
+            if isinstance(order, Stop):
+                worker.stop()
+            else:
+                orders.put(order)
+    except EOFError:  # the crew's process has ended, be it by a crash: nobody wants the rest
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

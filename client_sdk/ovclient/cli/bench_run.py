@@ -1,0 +1,71 @@
+import os
+
+import numpy as np
+
+from ovclient import _calls
+from ovclient._encode import encode
+from ovclient.bench.crew import Crew, WorkerLost
+from ovclient.bench.inputs import BadInputs, compose
+from ovclient.bench.level import Level
+from ovclient.bench.orders import Setup
+from ovclient.cli.bench_flags import BenchFlags
+from ovclient.cli.bench_inputs import read_file
+from ovclient.cli.bench_report import Header, Report
+from ovclient.cli.connection import Connection
+from ovclient.cli.failure import CommandFailed
+
+
+def run(model: str, version: str, flags: BenchFlags, server: Connection, report: Report) -> None:
+    """Measure each level and report; after Ctrl-C what was measured so far is reported."""
+    flags.check_times()
+    levels, shapes, files = flags.levels(), flags.shapes(), [read_file(text) for text in flags.input]
+    with server.client() as client:
+        metadata = client.metadata(model, version)
+        try:
+            inputs = compose(metadata, files, shapes, flags.batchsize)
+        except BadInputs as error:
+            raise CommandFailed(str(error)) from error
+        served = client.infer(model, inputs, version=version).version  # the one answer that is read
+    call = _calls.infer(model, inputs, version=version, outputs=None, request_id="", parameters=None)
+    message = call.request.SerializeToString()
+    tensors = {name: _tensor(name, array) for name, array in inputs.items()}
+    address = server.settings()["address"]
+    times_s = flags.warm_up, flags.duration
+    report.start(Header(model, served or version, address, tensors, len(message), levels, *times_s))
+    _measure(levels, flags, Setup(server.settings(), message), report)
+
+
+def _measure(levels: tuple[int, ...], flags: BenchFlags, setup: Setup, report: Report) -> None:
+    measured: list[Level] = []
+    try:
+        with Crew(setup, flags.processes, _cores()) as crew:
+            for clients in levels:
+                report.begin(clients)
+                level = crew.measure(clients, flags.warm_up, flags.duration, report.tick)
+                if level.requests or level.errors:  # none where Ctrl-C came at once
+                    measured.append(level)
+                    report.level(level)
+                _check(level, interrupted=crew.interrupted)
+    except WorkerLost as error:
+        raise CommandFailed("a client process ended before its work was done") from error
+    finally:
+        if measured:
+            report.end()
+
+
+def _check(level: Level, *, interrupted: bool) -> None:
+    if interrupted:
+        raise KeyboardInterrupt
+    if not level.requests:
+        status, failures = max(level.errors.items(), key=lambda item: item[1].count)
+        raise CommandFailed(f"every request failed at concurrency {level.concurrency}: {status}: {failures.message}")
+
+
+def _tensor(name: str, array: np.ndarray) -> tuple[str, tuple[int, ...]]:
+    datatype, shape, _ = encode(name, array)
+    return datatype, tuple(shape)
+
+
+def _cores() -> int:
+    """The cores this process may use, where the system can say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
