@@ -14,6 +14,8 @@ import pydantic
 from cyclopts import App, Parameter
 
 from ovserve import app
+from ovserve.bench.command import bench
+from ovserve.bench.load import BenchFailed
 from ovserve.config.settings import Settings
 from ovserve.core import CannotStart
 from ovserve.demo import run as run_demo
@@ -32,6 +34,7 @@ Every folder of the model repository is a model, every numbered folder in it a v
 _EXAMPLES = """Examples:
 
   ovserve demo                                                      see it work
+  ovserve bench models/resnet --clients 1,4                         what serving costs beside OpenVINO alone
   ovserve --model_repository models                                 every model in the folder models, on port 9000
   ovserve --model_name resnet --model_path models/resnet            one model
   ovserve --model_name face --model_path face.onnx --port auto      one file, on a free port that is printed
@@ -78,6 +81,9 @@ def demo(*, output_dir: Path = Path("ovserve-demo"), keep: bool = False) -> int:
         return _fail(str(error), START_FAILURE)
 
 
+cli.command(bench)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 served and stopped, 1 nothing could be served, 2 wrong usage, 130 Ctrl-C."""
     try:
@@ -86,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_fail(_usage(error), USAGE_ERROR))
     except pydantic.ValidationError as error:
         sys.exit(_fail(_wrong_settings(error), USAGE_ERROR))
+    except (CannotStart, BenchFailed) as error:
+        sys.exit(_fail(str(error), START_FAILURE))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

@@ -4,7 +4,6 @@ import socket
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import grpc
 from grpc_health.v1 import health as grpc_health
@@ -14,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
+from ovserve.frontends.grpc.handler_threads import HandlerThreads
 from ovserve.frontends.grpc.kserve import SERVICE, InferenceService, handlers
 from ovserve.serving.registry import Registry
 
@@ -43,12 +43,12 @@ class GrpcServer:
             ),
         )
         methods = handlers(InferenceService(dataplane, control))
-        self._infer: Any = methods["ModelInfer"].unary_unary
+        self._infer_threads = HandlerThreads("grpc-infer")
+        methods["ModelInfer"].unary_unary.experimental_thread_pool = self._infer_threads
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE.full_name, methods),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE.full_name, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
-        self._threads = 0
         self._following = threading.Lock()
         self.follow()
         registry.on_change(self.follow)
@@ -91,19 +91,11 @@ class GrpcServer:
             for name, entry in self._registry.entries.items():
                 self._publish(name, ready=bool(entry.available))
                 admitted += sum(model.admitted_at_once for model in entry.available.values())
-            self._provide_threads(admitted + _SPARE_THREADS)
+            self._infer_threads.allow(admitted + _SPARE_THREADS)  # waiting requests hold theirs
 
     def _publish(self, service: str, *, ready: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
         self._health.set(service, status)
-
-    def _provide_threads(self, count: int) -> None:
-        """Have a thread for every request that models admit: waiting requests hold theirs."""
-        if count <= self._threads:
-            return
-        self._threads = count
-        # The pool outgrown ends by itself with its last call; shutting it down could refuse a call just arriving.
-        self._infer.experimental_thread_pool = ThreadPoolExecutor(count, thread_name_prefix="grpc-infer")
 
 
 def _check_free(address: str, port: int) -> None:

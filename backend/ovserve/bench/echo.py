@@ -1,0 +1,73 @@
+"""The echo: our server with inference left out.
+
+A child process with the same core, threads, codec and messages as `ovserve`. Only the first request is inferred; its
+answer is every later request's answer.
+"""
+
+import sys
+import threading
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from ovserve.config.settings import Settings
+from ovserve.core import CannotStart, compose
+from ovserve.frontends.grpc.server import GrpcServer
+from ovserve.observability import logs
+from ovserve.requests import Caller, InferRequest, InferResponse
+from ovserve.serving.model import Model
+from ovserve.serving.registry import Registry, State, VersionStatus
+
+
+class Echo(Model):
+    """Stands where `model` stood, and repeats its first answer without checks, slots or queue."""
+
+    def __init__(self, model: Model) -> None:
+        self.config = model.config
+        self.metadata = model.metadata
+        self.slots = model.slots
+        self._model = model
+        self._answer: InferResponse | None = None
+
+    @property
+    def admitted_at_once(self) -> int:
+        """As many as the model's, so that the server has as many threads."""
+        return self._model.admitted_at_once
+
+    def infer(self, request: InferRequest, caller: Caller) -> InferResponse:
+        if self._answer is None:
+            self._answer = self._model.infer(request, caller)
+        return InferResponse(request.model, self.metadata.version, self._answer.outputs, request.id)
+
+
+def replace_by_echoes(registry: Registry) -> None:
+    for name, entry in registry.entries.items():
+        for version, model in entry.available.items():
+            registry.put(name, version, VersionStatus(State.AVAILABLE, Echo(model)))
+
+
+cli = App(default_parameter=Parameter(name_transform=lambda name: name))
+
+
+@cli.default
+def serve(*, settings: Annotated[Settings | None, Parameter(name="*")] = None) -> None:
+    """Listen on a free port and say so in `ovserve`'s words, until a signal ends the process."""
+    settings = settings or Settings()
+    logs.configure(settings.log_level, settings.log_format)
+    core = compose(settings)
+    try:
+        core.load()
+    except CannotStart as error:
+        sys.exit(f"ovserve: {error}")
+    replace_by_echoes(core.registry)
+    server = GrpcServer(core.dataplane, core.control, core.registry, max_message_bytes=settings.grpc_max_message_bytes)
+    addresses = server.bind(settings.grpc_addresses, 0)
+    server.start()
+    core.dataplane.open()
+    server.follow()
+    print(f"ovserve: KServe v2 gRPC on {', '.join(addresses)}", flush=True)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    cli()
