@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ovserve.config.settings import Settings
@@ -18,15 +19,27 @@ def run(settings: Settings, *, as_json: bool) -> int:
 
     Raises `CannotStart` where there is no model to try.
     """
-    logging.getLogger("ovserve").setLevel(logging.CRITICAL)  # the reasons are printed here
-    core = compose(settings)
-    core.loader.load_all(model_configs(settings))
+    with _quiet():
+        core = compose(settings)
+        core.loader.load_all(model_configs(settings))
     rows = core.control.index()
     if as_json:
         print(json.dumps({"models": [_document(core, row) for row in rows], "ok": not _is_wrong(rows)}, indent=2))
     else:
         print("\n".join(line for row in rows for line in _lines(core, row)))
     return 1 if _is_wrong(rows) else 0
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the reasons out of the log: they are printed."""
+    logger = logging.getLogger("ovserve")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _is_wrong(rows: list[IndexRow]) -> bool:

@@ -1,5 +1,6 @@
 """The texts of `mean`, `scale`, `color_format` and `precision` (spec A.2). Pure."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ PRECISIONS = (
 # One number for every channel, or one for each.
 Numbers = float | tuple[float, ...]
 
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,2})?", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
 _BRACKETS = {"[": "]", "(": ")"}
 
 
@@ -31,13 +32,17 @@ class Conversion:
 def parse_numbers(text: str) -> Numbers:
     """Read a number, or one per channel in brackets; raises `ValueError`."""
     stripped = text.strip()
-    if _NUMBER.fullmatch(stripped):
+    if _is_number(stripped):
         return float(stripped)
     if len(stripped) > 1 and stripped[-1] == _BRACKETS.get(stripped[0]):
         items = [item.strip() for item in stripped[1:-1].split(",")]
-        if all(_NUMBER.fullmatch(item) for item in items):
+        if all(map(_is_number, items)):
             return tuple(map(float, items))
     raise ValueError(f"'{text}' is not a number, nor a list of numbers such as [123.675,116.28,103.53]")
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
 
 
 def show_numbers(numbers: Numbers) -> str:

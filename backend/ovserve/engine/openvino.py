@@ -75,7 +75,7 @@ class Engine:
             if config.strict_shape:
                 raise Refused(f"{NOT_RESHAPED}: {error}") from error
             own = self._build(blueprint, blueprint.model, config)
-            return replace(own, note=f"{NOT_RESHAPED}: {error}; it is served with its own")
+            return replace(own, note=f"{NOT_RESHAPED}, it keeps its own: {error}")
         return replace(loaded, auto=wish.auto)
 
     def _build(self, blueprint: Blueprint, model: ov.Model, config: ModelConfig) -> LoadedModel:
