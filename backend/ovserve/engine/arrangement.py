@@ -27,7 +27,7 @@ class Arrangement:
         """The dimension that counts what is in a batch: the layout's N, else the first (decision O.21)."""
         if rank == 0:
             return None
-        if self.client is None:
+        if self.client is None or not self.client.fits(rank):
             return 0
         expanded = self.client.expanded(rank)
         if "N" in expanded:

@@ -9,7 +9,7 @@ from ovserve.config.model import ModelConfig
 from ovserve.engine.arrangement import Arrangement, arrange
 from ovserve.engine.names import Names, read_names
 from ovserve.engine.preprocess import preprocess
-from ovserve.engine.reshape import IGNORED_BATCH_SIZE, Wish, read_wish
+from ovserve.engine.wish import IGNORED_BATCH_SIZE, Wish, read_wish
 from ovserve.repository.mapping import NameMapping
 
 

@@ -47,6 +47,17 @@ def make_dynamic(model: ov.Model, names: Names, auto: AutoAxes) -> ov.Model:
     return reshaped(model, _with(owns, varying, lambda _: ANY))
 
 
+def make_dynamic_untried(model: ov.Model, names: Names, auto: AutoAxes, dims: Sequence[Dims | None]) -> ov.Model:
+    """Make a copy in which all dimensions named take any length, and the other inputs have the shapes given.
+
+    Raises `CannotReshape`.
+    """
+    owns = [own_dims(tensor) or () for tensor in model.inputs]
+    wanted = [(index, axis) for index, name in enumerate(names.inputs) for axis in sorted(auto.get(name, ()))]
+    free = _with(owns, wanted, lambda _: ANY)
+    return reshaped(model, [given if given is not None else free[index] for index, given in enumerate(dims)])
+
+
 def _varying(
     model: ov.Model, owns: Sequence[Dims], static: Sequence[_Place]
 ) -> tuple[list[_Place], list[CannotReshape]]:

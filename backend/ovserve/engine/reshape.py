@@ -1,80 +1,13 @@
-"""The shapes that a configuration asks of a model, and the model in those shapes.
-
-Shapes are those that clients send: layouts have been converted before.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+"""A model in the shapes that were asked for."""
 
 import openvino as ov
 
-from ovserve.config.model import ModelConfig
-from ovserve.config.shapes import AUTO, Auto, ShapeSetting, show_batch_size, show_shapes
-from ovserve.engine.arrangement import Arrangement
-from ovserve.engine.dynamic import AutoAxes, Dims, make_dynamic, reshaped
+from ovserve.engine.dynamic import Dims, make_dynamic, make_dynamic_untried, reshaped
 from ovserve.engine.names import Names
-from ovserve.engine.refused import CannotReshape, Refused
+from ovserve.engine.refused import CannotReshape
 from ovserve.engine.specs import own_dims
+from ovserve.engine.wish import Wish
 from ovserve.tensors import Dim
-
-_A_BATCH = 2
-
-IGNORED_BATCH_SIZE = "Both shape and batch size have been defined. Batch size parameter will be ignored."
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is asked of each input, in the model's order, in place of its own shape (None keeps that).
-
-    `auto` names the dimensions of each input that requests decide; `text` is the setting as it was written;
-    `batch_axes` are where the inputs count what is in a batch.
-    """
-
-    text: str
-    dims: tuple[Dims | None, ...]
-    batch_axes: tuple[int | None, ...]
-    auto: AutoAxes = field(default_factory=dict)
-
-
-def read_wish(model: ov.Model, names: Names, inputs: Sequence[Arrangement], config: ModelConfig) -> Wish | None:
-    """Find what the configuration asks for, shape before batch size; raises `Refused` for names that are not there."""
-    owns = [own_dims(tensor) for tensor in model.inputs]
-    axes = tuple(
-        None if own is None else arrangement.batch_axis(len(own)) for own, arrangement in zip(owns, inputs, strict=True)
-    )
-    if config.shape is not None:
-        shapes = _shape_by_input(names, config)
-        wanted = [shapes.get(name) for name in names.inputs]
-        auto = {
-            name: frozenset(range(len(own or ())))
-            for name, own, shape in zip(names.inputs, owns, wanted, strict=True)
-            if shape is AUTO
-        }
-        dims = tuple(None if isinstance(shape, Auto) else shape for shape in wanted)
-        return Wish(f"shape {show_shapes(config.shape)}", dims, axes, auto)
-    if config.batch_size is None:
-        return None
-    text = f"batch_size {show_batch_size(config.batch_size)}"
-    if isinstance(config.batch_size, Auto):
-        auto = {name: frozenset({axis}) for name, axis in zip(names.inputs, axes, strict=True) if axis is not None}
-        return Wish(text, (None,) * len(owns), axes, auto)
-    return Wish(text, tuple(_with(own, axis, config.batch_size) for own, axis in zip(owns, axes, strict=True)), axes)
-
-
-def _shape_by_input(names: Names, config: ModelConfig) -> Mapping[str, ShapeSetting]:
-    shape = config.shape
-    if isinstance(shape, Mapping):
-        names.check(shape, names.inputs, "shape")
-        return shape
-    if shape is None:
-        return {}
-    if shape is not AUTO and len(names.inputs) > 1:
-        raise Refused(f"shape without names is for a model with one input; this one has {', '.join(names.inputs)}")
-    return dict.fromkeys(names.inputs, shape)
-
-
-def _with(own: Dims | None, axis: int | None, dim: Dim) -> Dims | None:
-    return None if own is None or axis is None else (*own[:axis], dim, *own[axis + 1 :])
 
 
 def reshape(model: ov.Model, names: Names, wish: Wish) -> ov.Model:
@@ -86,21 +19,41 @@ def reshape(model: ov.Model, names: Names, wish: Wish) -> ov.Model:
         raise CannotReshape(f"{wish.text}: no input has a dimension for it")
     try:
         _try_batch(model, wish)
-        return make_dynamic(reshaped(model, wish.dims), names, wish.auto)
+        return _with_auto(model, names, wish) if wish.auto else reshaped(model, wish.dims)
     except CannotReshape as error:
         raise CannotReshape(f"{wish.text}: {error}") from error
 
 
+def _with_auto(model: ov.Model, names: Names, wish: Wish) -> ov.Model:
+    try:
+        fixed = reshaped(model, wish.dims)
+    except CannotReshape:
+        # The shapes given may not go with the own shapes of the inputs that are auto.
+        return make_dynamic_untried(model, names, wish.auto, wish.dims)
+    return make_dynamic(fixed, names, wish.auto)
+
+
 def _try_batch(model: ov.Model, wish: Wish) -> None:
-    """Try one batch: a model that cannot be batched often takes a dynamic one, and fails at the first request."""
-    examples = [
-        dims if dims is None or axis is None else _with(dims, axis, _example(dims[axis]))
-        for dims, axis in zip(wish.dims, wish.batch_axes, strict=True)
-    ]
+    """Try one batch, where all are to vary that the model has.
+
+    A model that cannot be batched often takes a dynamic batch, and fails at the first request.
+    """
+    examples = list(wish.dims)
+    for index, (tensor, axis) in enumerate(zip(model.inputs, wish.batch_axes, strict=True)):
+        if axis is None:
+            continue
+        own, dims = own_dims(tensor), wish.dims[index]
+        if own is None or dims is None or not own[axis].is_static or len(dims) != len(own) or dims[axis].is_static:
+            return
+        examples[index] = _with(dims, axis, _example(own[axis].low, dims[axis]))
     if tuple(examples) != wish.dims:
         reshaped(model, examples)
 
 
-def _example(dim: Dim) -> Dim:
-    length = _A_BATCH if dim.admits(_A_BATCH) else dim.low
+def _example(own: int, dim: Dim) -> Dim:
+    length = next(length for length in (2 * own, 2, dim.low) if dim.admits(length))
     return Dim(length, length)
+
+
+def _with(dims: Dims, axis: int, dim: Dim) -> Dims:
+    return (*dims[:axis], dim, *dims[axis + 1 :])

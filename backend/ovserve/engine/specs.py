@@ -41,7 +41,8 @@ def _spec(tensor: ov.Output, name: str, arrangement: Arrangement) -> TensorSpec:
     if dtype is None:
         raise Refused(f"tensor '{name}' has element type {element}, which KServe v2 has no datatype for")
     dims = own_dims(tensor)
-    layout = None if arrangement.client is None else str(arrangement.client)
+    known = arrangement.client
+    layout = str(known) if known is not None and (dims is None or known.fits(len(dims))) else None
     return TensorSpec(name, dtype, dims, layout, None if dims is None else arrangement.batch_axis(len(dims)))
 
 

@@ -232,6 +232,33 @@ def test_of_an_object_only_what_is_auto_varies(load: Load) -> None:
     assert models.infer("m", {"a": ones(1, 3), "b": ones(4, 3)})["sum"].shape == (4, 3)
 
 
+def test_an_auto_input_need_not_go_with_the_others_before_a_request_comes(load: Load) -> None:
+    models = load(small_models.add_sub([2, 3]), shape="{a:(4,5),b:auto}")
+    assert inputs(models) == {"a": "(4,5)", "b": "(-1,-1)"}
+    assert models.infer("m", {"a": ones(4, 5), "b": ones(1, 5)})["sum"].shape == (4, 5)
+
+
+@pytest.mark.parametrize("shape", ["{a:(-1,3)}", "{a:(1:4,3)}"])
+def test_one_inputs_batch_may_vary_where_the_others_stays(load: Load, shape: str) -> None:
+    models = load(small_models.add_sub([4, 3]), shape=shape)
+    assert note(models) == ""
+    assert models.infer("m", {"a": ones(1, 3), "b": ones(4, 3)})["sum"].shape == (4, 3)
+
+
+def test_a_batch_that_comes_in_eights_only_may_vary(load: Load) -> None:
+    x = small_models.parameter("x", [8, 3])
+    folded = small_models.ops.reshape(x, np.array([-1, 8, 3]), special_zero=False)
+    models = load(ov.Model([small_models.named(folded, "y")], [x], "eights"), batch_size=-1)
+    assert (inputs(models), note(models)) == ({"x": "(-1,3)"}, "")
+    assert models.infer("m", ones(24, 3))["y"].shape == (3, 8, 3)
+
+
+def test_a_layout_does_not_outlive_the_rank_it_was_for(load: Load) -> None:
+    models = load(small_models.add_one([1, 2, 3, 4]), shape="(-1,2)", layout="HWCN:HWCN")
+    (spec,) = models.metadata("m").inputs
+    assert (shape_text(spec.dims), spec.layout, spec.batch_axis) == ("(-1,2)", None, 0)
+
+
 def test_an_auto_batch_lets_the_batch_alone_vary(load: Load) -> None:
     models = load(small_models.channel_sum(), batch_size="auto")
     assert (inputs(models), auto_axes(models)) == ({"x": "(-1,3,8,8)"}, {"x": [0]})
