@@ -90,3 +90,19 @@ def slow() -> ov.Model:
     loop.set_merged_input(body_state, state.output(0), body.get_results()[1].output(0))
     out = loop.get_iter_value(body.get_results()[1].output(0), -1)
     return ov.Model([named(ops.reduce_sum(out, ops.constant(np.array([0, 1]))), "y")], [n], "slow")
+
+
+def flat() -> ov.Model:
+    """`x` [1,3,2,2] -> `y` [1,12]; takes no other shape."""
+    x = parameter("x", [1, 3, 2, 2])
+    return ov.Model([named(ops.reshape(x, np.array([1, 12]), special_zero=False), "y")], [x], "flat")
+
+
+def channel_sum(layout: str | None = None) -> ov.Model:
+    """`x` [1,3,8,8] -> `y` [1,1,8,8], a convolution that sums three channels; takes any size and batch."""
+    x = parameter("x", [1, 3, 8, 8])
+    if layout is not None:
+        x.set_layout(ov.Layout(layout))
+    one, none = [1, 1], [0, 0]
+    summed = ops.convolution(x, ops.constant(np.ones((1, 3, 1, 1), np.float32)), one, none, none, one)
+    return ov.Model([named(summed, "y")], [x], "channel_sum")

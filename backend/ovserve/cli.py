@@ -16,6 +16,7 @@ from cyclopts import App, Parameter
 from ovserve import app
 from ovserve.bench.command import bench
 from ovserve.bench.load import BenchFailed
+from ovserve.check import run as run_check
 from ovserve.config.settings import Settings
 from ovserve.core import CannotStart
 from ovserve.demo import run as run_demo
@@ -39,6 +40,8 @@ _EXAMPLES = """Examples:
   ovserve --model_name resnet --model_path models/resnet            one model
   ovserve --model_name face --model_path face.onnx --port auto      one file, on a free port that is printed
   ovserve --model_repository models --plugin_config '{"NUM_STREAMS": "1"}' --nireq 4
+  ovserve --model_name face --model_path face --shape "(1,3,-1,-1)"  any height and width
+  ovserve check --model_repository models                           what would be served, without serving it
   ovserve --model_repository models --grpc_bind_address 0.0.0.0     open to other machines
 
 Flags take '_' or '-', and '--flag value' or '--flag=value'. A flag beats its environment variable.
@@ -61,6 +64,22 @@ def serve(*, settings: Annotated[Settings | None, Parameter(name="*")] = None) -
     logs.configure(checked.log_level, checked.log_format)
     try:
         return app.run(checked)
+    except CannotStart as error:
+        return _fail(str(error), START_FAILURE)
+
+
+@cli.command
+def check(*, settings: Annotated[Settings | None, Parameter(name="*")] = None, json: bool = False) -> int:
+    """Show what would be served, without listening: models, versions, inputs and outputs after shape and layout.
+
+    Exit code 0 if everything is as asked for; otherwise 1, and the reasons.
+
+    Args:
+        settings: As for serving.
+        json: Print one JSON document.
+    """
+    try:
+        return run_check(settings or Settings(), as_json=json)
     except CannotStart as error:
         return _fail(str(error), START_FAILURE)
 

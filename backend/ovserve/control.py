@@ -9,7 +9,10 @@ from ovserve.serving.registry import Entry, Registry, State, VersionStatus
 
 @dataclass(frozen=True, slots=True)
 class IndexRow:
-    """One line of the repository index; `version` is None for a model in which none was found."""
+    """One line of the repository index; `version` is None for a model in which none was found.
+
+    `reason` says why a version failed or, where it is READY, why it is served otherwise than asked for.
+    """
 
     name: str
     version: int | None
@@ -38,7 +41,8 @@ def _rows(name: str, entry: Entry) -> list[IndexRow]:
     if not entry.versions:
         return [IndexRow(name, None, "UNAVAILABLE", entry.cause or "")]
     return [
-        IndexRow(name, number, _state(status), status.cause or "") for number, status in sorted(entry.versions.items())
+        IndexRow(name, number, _state(status), status.cause or status.note or "")
+        for number, status in sorted(entry.versions.items())
     ]
 
 

@@ -69,15 +69,9 @@ def model_configs(settings: Settings) -> list[ModelConfig]:
 
 
 def _model_config(settings: Settings, name: str, path: Path) -> ModelConfig:
-    return ModelConfig(
-        name=name,
-        base_path=_absolute(path),
-        target_device=settings.target_device,
-        plugin_config=settings.plugin_config,
-        nireq=settings.nireq,
-        max_queue=settings.max_queue,
-        queue_timeout=settings.queue_timeout,
-    )
+    """Take over every setting of a model; they go by the same names."""
+    own = settings.model_dump(include=ModelConfig.model_fields.keys() - {"name", "base_path"})
+    return ModelConfig(name=name, base_path=_absolute(path), **own)
 
 
 def _prepared_cache(folder: Path | None) -> Path | None:

@@ -1,6 +1,6 @@
 """Datatypes, shapes and tensors, and how a tensor fits a model's specification. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -64,12 +64,23 @@ class Dim:
     low: int
     high: int | None
 
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for bounds that admit nothing."""
+        if self.low < 0 or (self.high is not None and self.high < self.low):
+            raise ValueError(f"no length is from {self.low} to {self.high}")
+
     @property
     def is_static(self) -> bool:
         return self.low == self.high
 
     def admits(self, length: int) -> bool:
         return self.low <= length and (self.high is None or length <= self.high)
+
+    def intersection(self, other: "Dim") -> "Dim | None":
+        """Find the lengths that both admit; None if there is none."""
+        low = max(self.low, other.low)
+        high = min((dim.high for dim in (self, other) if dim.high is not None), default=None)
+        return None if high is not None and high < low else Dim(low, high)
 
     def __str__(self) -> str:
         if self.is_static:
@@ -84,11 +95,16 @@ ANY = Dim(0, None)
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """What a model says of one of its tensors; `dims` None means any rank."""
+    """What a model says of one of its tensors, as clients see it; `dims` None means any rank.
+
+    `layout` is for people and clients (`NHWC`), `batch_axis` is the dimension that counts what is in a batch.
+    """
 
     name: str
     dtype: DType
     dims: tuple[Dim, ...] | None
+    layout: str | None = None
+    batch_axis: int | None = None
 
     @property
     def wire_shape(self) -> list[int]:
@@ -106,19 +122,28 @@ class TensorSpec:
         if self.dims is None:
             return
         if len(self.dims) != len(tensor.shape):
+            raise self._wrong_shape(model, "number of shape dimensions", tensor.shape)
+        wrong = [axis for axis, dim in enumerate(self.dims) if not dim.admits(tensor.shape[axis])]
+        if wrong == [self.batch_axis]:
+            expected, actual = self.dims[wrong[0]], tensor.shape[wrong[0]]
             raise WrongShape(
-                f"{model}: input '{self.name}' expects {len(self.dims)} dimensions {shape_text(self.dims)}, "
-                f"got {len(tensor.shape)}: {list_text(tensor.shape)}"
+                f"{model}: Invalid input batch size - Expected: {expected}; Actual: {actual}; input name: {self.name}"
             )
-        if not all(dim.admits(length) for dim, length in zip(self.dims, tensor.shape, strict=True)):
-            raise WrongShape(
-                f"{model}: input '{self.name}' expects shape {shape_text(self.dims)}, got {list_text(tensor.shape)}"
-            )
+        if wrong:
+            raise self._wrong_shape(model, "input shape", tensor.shape)
+
+    def _wrong_shape(self, model: str, what: str, shape: Shape) -> WrongShape:
+        """Say it in OVMS's words (spec B.4)."""
+        return WrongShape(
+            f"{model}: Invalid {what} - Expected: {shape_text(self.dims or ())}; Actual: {shape_text(shape)}; "
+            f"input name: {self.name}"
+        )
 
 
-def shape_text(dims: Iterable[Dim]) -> str:
-    """Print a model's shape, for instance `[1,3,[200~500],-1]`."""
-    return f"[{','.join(map(str, dims))}]"
+def shape_text(dims: Sequence[Dim | int], limit: int = 32) -> str:
+    """Print a shape as OVMS does, for instance `(1,3,[200~500],-1)`; one with absurdly many dimensions is cut."""
+    shown = ",".join(map(str, dims[:limit]))
+    return f"({shown})" if len(dims) <= limit else f"({shown},... {len(dims)} dimensions)"
 
 
 def list_text(lengths: Sequence[int], limit: int = 32) -> str:

@@ -398,10 +398,18 @@ WRONG = {
     "queue_timeout": ["-1", "x", "nan", ""],
     "grpc_max_message_bytes": ["1023", "2147483648", "x", "1GiB"],
     "exit_timeout_secs": ["-1", "x", "nan"],
+    "shape": ["", "word", "(1,3", "(1,,3)", "[1,3]", "{a:(1,3)", "{}", '{"a": 1}', "{a:(1,3),a:auto}", "{a}"],
+    "batch_size": ["", "x", "1.5", "-2", "9:8", "0:3"],
+    "layout": ["", "NCHWN", "NHWC:NCHW:NC", "{}", "{a:NX}"],
+    "mean": ["", "x", "[1;2]", "1,2", "nan"],
+    "scale": ["", "x", "[1;2]", "0", "[1,0]"],
+    "color_format": ["", "RGB", "RGB:XYZ"],
+    "precision": ["", "FP32", "FP32:FLOAT"],
     "log_level": ["info", "x", ""],
     "log_format": ["xml", "JSON", ""],
 }
 ANYTHING_GOES = {"model_repository", "model_path", "cache_dir"}  # any text is a path
+SWITCHES = {"strict_shape"}
 
 
 @pytest.fixture
@@ -420,7 +428,7 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_table_of_wrong_values_covers_every_flag() -> None:
-    assert WRONG.keys() | ANYTHING_GOES == Settings.model_fields.keys()
+    assert WRONG.keys() | ANYTHING_GOES | SWITCHES == Settings.model_fields.keys()
 
 
 @pytest.mark.parametrize(("flag", "value"), [(flag, value) for flag, values in WRONG.items() for value in values])
@@ -436,6 +444,22 @@ def test_a_wrong_value_is_told_with_its_flag(
     assert code == WRONG_USAGE
     assert line.startswith(f"--{flag} (or OVSERVE_{flag.upper()}): ")
     assert ", got '" in line
+
+
+@pytest.mark.parametrize("flag", sorted(SWITCHES))
+def test_a_wrong_value_of_a_switch_is_told_with_its_flag(call: Callable[..., tuple[int, str]], flag: str) -> None:
+    code, line = call("--model_repository", NOWHERE, f"--{flag}=x")
+    assert (code, line) == (WRONG_USAGE, f'Invalid value for --{flag}: unable to convert "x" into bool.')
+    code, line = call("--model_repository", NOWHERE, **{f"OVSERVE_{flag.upper()}": "x"})
+    assert code == WRONG_USAGE
+    assert line.startswith(f"--{flag} (or OVSERVE_{flag.upper()}): ")
+
+
+@pytest.mark.parametrize("flag", ["mean", "scale", "color_format", "precision"])
+def test_preprocessing_needs_a_layout(call: Callable[..., tuple[int, str]], flag: str) -> None:
+    value = {"color_format": "RGB:BGR", "precision": "FP32:FP16"}.get(flag, "1.0")
+    code, line = call("--model_repository", NOWHERE, f"--{flag}", value)
+    assert (code, line) == (WRONG_USAGE, f"--{flag} requires --layout to be set")
 
 
 @pytest.mark.parametrize(

@@ -121,12 +121,12 @@ def duplicate_input(message: pb.ModelInferRequest) -> None:
     message.inputs[1].name = "a"
 
 
-@row(INVALID, "model 'dyn'", "input 'a'", "expects shape [-1,4]", "got [4,2]")
+@row(INVALID, "model 'dyn'", "Invalid input shape - Expected: (-1,4); Actual: (4,2); input name: a")
 def wrong_shape(message: pb.ModelInferRequest) -> None:
     message.inputs[0].shape[:] = [4, 2]
 
 
-@row(INVALID, "model 'dyn'", "input 'a'", "expects 2 dimensions [-1,4]", "got 1: [8]")
+@row(INVALID, "model 'dyn'", "Invalid number of shape dimensions - Expected: (-1,4); Actual: (8); input name: a")
 def wrong_rank(message: pb.ModelInferRequest) -> None:
     message.inputs[0].shape[:] = [8]
 
@@ -221,7 +221,7 @@ def output_to_a_region_not_registered(message: pb.ModelInferRequest) -> None:
     message.outputs.add(name="sum").parameters["shared_memory_region"].string_param = "nosuch"
 
 
-@row(INVALID, "model 'bounded'", "input 'x'", "expects shape [[1~4],4]", "got [5,4]")
+@row(INVALID, "model 'bounded'", "Invalid input batch size - Expected: [1~4]; Actual: 5; input name: x")
 def batch_above_the_models_highest(message: pb.ModelInferRequest) -> None:
     message.CopyFrom(request("bounded", {"x": np.zeros((5, 4), np.float32)}, id="r7"))
 
@@ -259,7 +259,7 @@ def test_a_scalar_has_an_empty_shape_both_ways(wire: Wire) -> None:
 def test_a_vector_of_one_is_no_scalar(wire: Wire) -> None:
     answer = wire.infer(request("scalar", {"x": np.array([41], np.float32)}))
     assert answer.code is INVALID
-    assert "expects 0 dimensions [], got 1: [1]" in answer.details
+    assert "Invalid number of shape dimensions - Expected: (); Actual: (1); input name: x" in answer.details
 
 
 @pytest.mark.parametrize(

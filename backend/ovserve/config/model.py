@@ -1,8 +1,21 @@
 """How one model is to be served."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+
+from ovserve.config.layouts import Layouts, parse_layouts
+from ovserve.config.preprocessing import (
+    Conversion,
+    Numbers,
+    parse_color_format,
+    parse_divisors,
+    parse_numbers,
+    parse_precision,
+)
+from ovserve.config.shapes import BatchSetting, Shapes, parse_batch_size, parse_shapes
 
 PluginConfig = dict[str, str | bool | int | float]
 
@@ -10,8 +23,16 @@ MAX_NIREQ = 100_000  # as OVMS (spec A.2)
 WAITING_PER_SLOT = 16
 
 
+def _from_text(parse: Callable[[str], Any]) -> PlainValidator:
+    """Take a text, and what came of one."""
+    return PlainValidator(lambda value: parse(value) if isinstance(value, str) else value)
+
+
 class ModelConfig(BaseModel):
-    """One model's settings; names and meanings as OVMS's (spec A.2), max_queue and queue_timeout are our own."""
+    """One model's settings; as OVMS's (spec A.2), but for max_queue, queue_timeout and strict_shape, which are ours.
+
+    Shapes are those of the tensors that clients see, under the names that clients use.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -22,6 +43,14 @@ class ModelConfig(BaseModel):
     nireq: int = Field(default=0, ge=0, le=MAX_NIREQ, description="0: as many as the device finds optimal")
     max_queue: int | None = Field(default=None, ge=0, description="None: 16 x nireq")
     queue_timeout: float = Field(default=0, ge=0, description="seconds; 0: until the request's own deadline")
+    shape: Annotated[Shapes | None, _from_text(parse_shapes)] = None
+    batch_size: Annotated[BatchSetting | None, _from_text(parse_batch_size)] = None
+    strict_shape: bool = Field(default=False, description="refuse a model that cannot take the shape asked for")
+    layout: Annotated[Layouts | None, _from_text(parse_layouts)] = None
+    mean: Annotated[Numbers | None, _from_text(parse_numbers)] = None
+    scale: Annotated[Numbers | None, _from_text(parse_divisors)] = None
+    color_format: Annotated[Conversion | None, _from_text(parse_color_format)] = None
+    precision: Annotated[Conversion | None, _from_text(parse_precision)] = None
 
     def queue_for(self, slots: int) -> int:
         """How many requests may wait for `slots` slots."""

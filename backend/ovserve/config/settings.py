@@ -3,12 +3,16 @@
 import ipaddress
 import json
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from ovserve.config.layouts import parse_layouts
 from ovserve.config.model import MAX_NIREQ, PluginConfig
+from ovserve.config.preprocessing import parse_color_format, parse_divisors, parse_numbers, parse_precision
+from ovserve.config.shapes import parse_batch_size, parse_shapes
 
 GIB = 1 << 30
 
@@ -36,6 +40,24 @@ def _addresses(value: str) -> str:
         elif len(host) > 255 or not _HOST.fullmatch(host):  # noqa: PLR2004 - RFC 1035
             raise ValueError(f"'{host}' is neither a host name nor an IP address")
     return value
+
+
+def _as_text(value: Any) -> Any:
+    """Take what a Python caller would rather write than text: a number, or a mapping of tensor names."""
+    if isinstance(value, Mapping):
+        return json.dumps(dict(value))
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _grammar(parse: Callable[[str], Any]) -> AfterValidator:
+    """Have a text checked by its grammar, and kept."""
+
+    def check(text: str | None) -> str | None:
+        if text is not None:
+            parse(text)
+        return text
+
+    return AfterValidator(check)
 
 
 class Settings(BaseModel):
@@ -72,6 +94,34 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         description="Seconds a request may wait for its turn; 0: until its own deadline.",
     )
+    shape: Annotated[str | None, BeforeValidator(_as_text), _grammar(parse_shapes)] = Field(
+        default=None,
+        description="Shape to serve: (1,3,224,224), -1 for any, 200:500 for a range, auto; or {input:shape,...}.",
+    )
+    batch_size: Annotated[str | None, BeforeValidator(_as_text), _grammar(parse_batch_size)] = Field(
+        default=None,
+        description="Batch size to serve: a number, a range such as 1:8, -1 for any, or auto; shape beats it.",
+    )
+    strict_shape: bool = Field(
+        default=False, description="Refuse a model that cannot take the shape asked for, instead of serving its own."
+    )
+    layout: Annotated[str | None, BeforeValidator(_as_text), _grammar(parse_layouts)] = Field(
+        default=None,
+        description="What clients send: NHWC or NCHW, or CLIENT:MODEL such as NHWC:NCHW; or {name:layout,...}.",
+    )
+    mean: Annotated[str | None, BeforeValidator(_as_text), _grammar(parse_numbers)] = Field(
+        default=None, description="Subtracted from the input: a number, or one per channel as [1,2,3]; needs --layout."
+    )
+    scale: Annotated[str | None, BeforeValidator(_as_text), _grammar(parse_divisors)] = Field(
+        default=None,
+        description="Divides the input after mean: a number, or one per channel as [1,2,3]; needs --layout.",
+    )
+    color_format: Annotated[str | None, BeforeValidator(_as_text), _grammar(parse_color_format)] = Field(
+        default=None, description="MODEL:CLIENT, of RGB BGR GRAY NV12 I420; needs --layout."
+    )
+    precision: Annotated[str | None, BeforeValidator(_as_text), _grammar(parse_precision)] = Field(
+        default=None, description="CLIENT:MODEL, of FP64 FP32 FP16 BF16 INT64 ... UINT8; needs --layout."
+    )
     cache_dir: Path | None = Field(default=None, description="Folder that keeps compiled models between starts.")
     grpc_max_message_bytes: int = Field(
         default=GIB, ge=1024, le=2 * GIB - 1, description="Largest gRPC message, in and out."
@@ -99,6 +149,13 @@ class Settings(BaseModel):
     def _some_door(self) -> "Settings":
         if self.port == 0:
             raise ValueError("--port 0 turns gRPC off, and there is no other way in: give a port, or auto")
+        return self
+
+    @model_validator(mode="after")
+    def _preprocessing_has_a_layout(self) -> "Settings":
+        for name in ("mean", "scale", "color_format", "precision"):
+            if getattr(self, name) is not None and self.layout is None:
+                raise ValueError(f"--{name} requires --layout to be set")
         return self
 
     @property

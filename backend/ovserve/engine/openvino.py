@@ -1,37 +1,47 @@
-"""Reads models and compiles them; with slot.py and strings.py the only place that knows OpenVINO."""
+"""Reads models and compiles them; the engine is the only place that knows OpenVINO."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.parsers import expat
 
 import openvino as ov
 
 from ovserve.config.model import ModelConfig
+from ovserve.engine.blueprint import Blueprint, draw
 from ovserve.engine.dry_run import DryRun
+from ovserve.engine.dynamic import AutoAxes
 from ovserve.engine.first_use import settle
 from ovserve.engine.narrowing import narrowed
 from ovserve.engine.reasons import reason
-from ovserve.engine.slot import Port, Slot
+from ovserve.engine.refused import Refused
+from ovserve.engine.reshape import reshape
+from ovserve.engine.slot import Slot
+from ovserve.engine.specs import ports, read_specs
 from ovserve.engine.strings import unpack_string_ports
 from ovserve.errors import LoadFailed
 from ovserve.repository.layout import Kind, ModelFiles
 from ovserve.repository.mapping import NameMapping
-from ovserve.tensors import BY_OPENVINO, Dim, DType, TensorSpec
+from ovserve.tensors import DType, TensorSpec
 
-PORTS_OF_A_STRING = 3
+NOT_RESHAPED = "Model could not be reshaped with requested shape"  # as OVMS (spec B.3)
 VERSION: str = ov.get_version()
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A compiled model: what it takes and gives, the slots that run it, and what the log should warn about."""
+    """A compiled model: what it takes and gives, the slots that run it, and what the log should warn about.
+
+    `note` says why it is served otherwise than asked for; `auto` names the dimensions of inputs that requests decide.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     slots: tuple[Slot, ...]
     dry_run: DryRun | None
     warnings: tuple[str, ...]
+    note: str | None = None
+    auto: AutoAxes = field(default_factory=dict)
 
 
 class Engine:
@@ -48,16 +58,37 @@ class Engine:
 
     def load(self, files: ModelFiles, mapping: NameMapping, config: ModelConfig) -> LoadedModel:
         """Read and compile; raises `LoadFailed` with the cause."""
-        model = self._read(files)
-        inputs = _specs(model.inputs, mapping.inputs, "input", files.path)
-        outputs = _specs(model.outputs, mapping.outputs, "output", files.path)
+        try:
+            blueprint = draw(self._read(files), mapping, config)
+            return self._in_shape(blueprint, config)
+        except Refused as error:
+            raise LoadFailed(str(error), files.path) from error
+
+    def _in_shape(self, blueprint: Blueprint, config: ModelConfig) -> LoadedModel:
+        """Compile in the shapes asked for or, where the model does not take them, in its own."""
+        wish = blueprint.wish
+        if wish is None:
+            return self._build(blueprint, blueprint.model, config)
+        try:
+            loaded = self._build(blueprint, reshape(blueprint.model, blueprint.names, wish), config)
+        except Refused as error:
+            if config.strict_shape:
+                raise Refused(f"{NOT_RESHAPED}: {error}") from error
+            own = self._build(blueprint, blueprint.model, config)
+            return replace(own, note=f"{NOT_RESHAPED}, it keeps its own: {error}")
+        return replace(loaded, auto=wish.auto)
+
+    def _build(self, blueprint: Blueprint, model: ov.Model, config: ModelConfig) -> LoadedModel:
+        inputs = read_specs(model.inputs, blueprint.names.inputs, blueprint.inputs)
+        outputs = read_specs(model.outputs, blueprint.names.outputs, blueprint.outputs)
         has_strings = any(spec.dtype is DType.BYTES for spec in inputs)
         dry_run = DryRun(model.clone(), inputs, outputs) if has_strings else None
         tensors = _called(model.inputs, inputs, "input") | _called(model.outputs, outputs, "output")
         own_nodes = {node.get_friendly_name() for node in model.get_ops()} - tensors.keys()
-        compiled = self._compile(unpack_string_ports(model), config, files.path)
+        compiled = self._compile(unpack_string_ports(model.clone()), config)
         slots = self._slots(compiled, inputs, outputs, config)
-        return LoadedModel(inputs, outputs, slots, dry_run, narrowed(compiled, tensors, own_nodes))
+        warnings = (*blueprint.warnings, *narrowed(compiled, tensors, own_nodes))
+        return LoadedModel(inputs, outputs, slots, dry_run, warnings)
 
     def _read(self, files: ModelFiles) -> ov.Model:
         cause = _unreadable(files)
@@ -68,18 +99,16 @@ class Engine:
                 return self._core.read_model(str(files.path), str(files.weights))
         except RuntimeError as error:
             cause = reason(error)
-        raise LoadFailed(f"{files.kind.label} file '{files.path.name}' cannot be read: {cause}", files.path)
+        raise Refused(f"{files.kind.label} file '{files.path.name}' cannot be read: {cause}")
 
-    def _compile(self, model: ov.Model, config: ModelConfig, path: Path) -> ov.CompiledModel:
+    def _compile(self, model: ov.Model, config: ModelConfig) -> ov.CompiledModel:
         properties = dict(config.plugin_config)
         if not properties.keys() & {"PERFORMANCE_HINT", "NUM_STREAMS"}:
             properties["PERFORMANCE_HINT"] = "THROUGHPUT"
         try:
             return self._core.compile_model(model, config.target_device, properties)
         except (RuntimeError, TypeError, ValueError) as error:
-            raise LoadFailed(
-                f"the model cannot be compiled for device {config.target_device}: {reason(error)}", path
-            ) from error
+            raise Refused(f"the model cannot be compiled for device {config.target_device}: {reason(error)}") from error
 
     def _slots(
         self,
@@ -89,60 +118,12 @@ class Engine:
         config: ModelConfig,
     ) -> tuple[Slot, ...]:
         count = config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-        ports = _ports(inputs), _ports(outputs)
-        return tuple(Slot(compiled.create_infer_request(), *ports) for _ in range(count))
-
-
-def _specs(tensors: Sequence[ov.Output], renamed: Mapping[str, str], what: str, path: Path) -> tuple[TensorSpec, ...]:
-    if not tensors:
-        raise LoadFailed(f"the model has no {what}s", path)
-    # The names of the model as read: compiling may change them.
-    names = _names(tensors, what)
-    unknown = renamed.keys() - set(names)
-    if unknown:
-        raise LoadFailed(f"mapping_config.json renames {what} '{min(unknown)}'; the model has {names}", path)
-    public = [renamed.get(name, name) for name in names]
-    if len(set(public)) < len(public):
-        raise LoadFailed(f"mapping_config.json gives two {what}s the same name: {public}", path)
-    return tuple(_spec(tensor, name, what, path) for tensor, name in zip(tensors, public, strict=True))
-
-
-def _names(tensors: Sequence[ov.Output], what: str) -> list[str]:
-    names: list[str] = []
-    for index, tensor in enumerate(tensors):
-        # As OVMS: outputs without a name are out_0, out_1, ... An unnamed input goes by its node's name.
-        name = tensor.any_name if tensor.names else f"out_{index}" if what == "output" else tensor.node.friendly_name
-        names.append(f"{what[:-3]}_{index}" if name in names else name)
-    return names
-
-
-def _spec(tensor: ov.Output, name: str, what: str, path: Path) -> TensorSpec:
-    element = tensor.element_type.get_type_name()
-    dtype = BY_OPENVINO.get(element)
-    if dtype is None:
-        raise LoadFailed(f"{what} '{name}' has element type {element}, which KServe v2 has no datatype for", path)
-    shape = tensor.partial_shape
-    if shape.rank.is_dynamic:
-        return TensorSpec(name, dtype, None)
-    return TensorSpec(name, dtype, tuple(_dim(dim) for dim in shape))
+        places = ports(inputs), ports(outputs)
+        return tuple(Slot(compiled.create_infer_request(), *places) for _ in range(count))
 
 
 def _called(tensors: Sequence[ov.Output], specs: Sequence[TensorSpec], what: str) -> dict[str, str]:
     return {tensor.node.friendly_name: f"{what} '{spec.name}'" for tensor, spec in zip(tensors, specs, strict=True)}
-
-
-def _dim(dim: ov.Dimension) -> Dim:
-    high = dim.get_max_length()
-    return Dim(dim.get_min_length(), None if high < 0 else high)
-
-
-def _ports(specs: Sequence[TensorSpec]) -> tuple[Port, ...]:
-    ports: list[Port] = []
-    index = 0
-    for spec in specs:
-        ports.append(Port(spec.name, spec.dtype, index))
-        index += PORTS_OF_A_STRING if spec.dtype is DType.BYTES else 1
-    return tuple(ports)
 
 
 def _unreadable(files: ModelFiles) -> str | None:

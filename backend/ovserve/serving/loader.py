@@ -64,7 +64,7 @@ class Loader:
                     "version failed", model=config.name, version=version, cause=str(error), path=str(error.path)
                 )
                 continue
-            self._registry.put(config.name, version, VersionStatus(State.AVAILABLE, model))
+            self._registry.put(config.name, version, VersionStatus(State.AVAILABLE, model, note=model.note))
             logger.info(
                 "version available",
                 model=config.name,
@@ -77,6 +77,6 @@ class Loader:
     def _load_version(self, config: ModelConfig, version: int, found: Versions) -> Model:
         files = find_files(found.places[version])
         loaded = self._engine.load(files, read_mapping(files.folder), config)
-        for sentence in loaded.warnings:
+        for sentence in filter(None, (*loaded.warnings, loaded.note)):
             logger.warning(sentence, model=config.name, version=version)
         return Model(config, version, loaded)

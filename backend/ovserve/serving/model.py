@@ -20,6 +20,9 @@ class Model:
         self.config = config
         self.metadata = Metadata(config.name, version, PLATFORM, loaded.inputs, loaded.outputs)
         self.slots = len(loaded.slots)
+        self.note = loaded.note
+        self.warnings = loaded.warnings
+        self.auto = loaded.auto
         self._label = f"model '{config.name}' version {version}"
         self._dry_run = loaded.dry_run
         self._inputs = {spec.name: spec for spec in loaded.inputs}

@@ -22,11 +22,15 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class VersionStatus:
-    """`cause` says why a version failed, in words fit for clients; a version that is AVAILABLE has its `model`."""
+    """`cause` says why a version failed, in words fit for clients; a version that is AVAILABLE has its `model`.
+
+    `note` says of one that is AVAILABLE why it is served otherwise than asked for.
+    """
 
     state: State
     model: Model | None = None
     cause: str | None = None
+    note: str | None = None
 
 
 Versions = Mapping[int, VersionStatus]

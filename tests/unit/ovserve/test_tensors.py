@@ -35,7 +35,7 @@ def test_a_dimension_admits_its_range_only(dim: Dim, admitted: list[int], refuse
 
 def test_a_shape_prints_static_any_and_ranges() -> None:
     dims = (Dim(1, 1), Dim(0, 3), Dim(5, 5), Dim(10, 20), ANY, Dim(3, 3), Dim(2, None))
-    assert shape_text(dims) == "[1,[0~3],5,[10~20],-1,3,[2~]]"
+    assert shape_text(dims) == "(1,[0~3],5,[10~20],-1,3,[2~])"
 
 
 def test_metadata_shows_minus_one_where_a_length_may_vary() -> None:
@@ -56,14 +56,61 @@ def test_a_wrong_datatype_names_both() -> None:
 
 
 def test_a_wrong_rank_names_both_shapes() -> None:
-    with pytest.raises(WrongShape, match=r"expects 2 dimensions \[-1,4\], got 1: \[4\]"):
+    with pytest.raises(
+        WrongShape, match=r"model 'm': .* dimensions - Expected: \(-1,4\); Actual: \(4\); input name: x"
+    ):
         spec(ANY, Dim(4, 4)).match(tensor(4), "model 'm'")
 
 
 def test_a_wrong_length_names_both_shapes() -> None:
-    with pytest.raises(WrongShape, match=r"model 'm': input 'x' expects shape \[-1,4\], got \[2,5\]"):
-        spec(ANY, Dim(4, 4)).match(tensor(2, 5), "model 'm'")
+    with pytest.raises(
+        WrongShape, match=r"Invalid input shape - Expected: \(-1,\[4~8\]\); Actual: \(2,9\); input name: x"
+    ):
+        spec(ANY, Dim(4, 8)).match(tensor(2, 9), "model 'm'")
+
+
+BATCH_OF_4 = TensorSpec("x", DType.FP32, (Dim(4, 4), Dim(3, 3)), batch_axis=0)
+
+
+def test_a_wrong_batch_alone_is_told_as_such() -> None:
+    with pytest.raises(
+        WrongShape, match=r"model 'm': Invalid input batch size - Expected: 4; Actual: 5; input name: x"
+    ):
+        BATCH_OF_4.match(tensor(5, 3), "model 'm'")
+
+
+def test_a_wrong_batch_among_others_shows_the_whole_shape() -> None:
+    with pytest.raises(WrongShape, match=r"Invalid input shape - Expected: \(4,3\); Actual: \(5,5\)"):
+        BATCH_OF_4.match(tensor(5, 5), "model 'm'")
+
+
+@pytest.mark.parametrize(("low", "high"), [(-2, -2), (-1, 0), (1, -1), (2, 1), (5, 4)])
+def test_bounds_that_admit_nothing_are_no_dimension(low: int, high: int) -> None:
+    with pytest.raises(ValueError, match="no length is from"):
+        Dim(low, high)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        (Dim(1, 2), ANY, Dim(1, 2)),
+        (Dim(1, 2), Dim(2, 3), Dim(2, 2)),
+        (Dim(15, 25), Dim(10, 20), Dim(15, 20)),
+        (Dim(1, 2), Dim(3, 4), None),
+        (Dim(1, 2), Dim(3, 3), None),
+        (Dim(0, 8), Dim(5, 10), Dim(5, 8)),
+        (Dim(0, 8), Dim(15, 20), None),
+        (ANY, ANY, ANY),
+        (ANY, Dim(7, 7), Dim(7, 7)),
+        (Dim(3, 5), Dim(4, 4), Dim(4, 4)),
+        (Dim(7, 10), Dim(8, 13), Dim(8, 10)),
+        (Dim(11, 19), Dim(3, 13), Dim(11, 13)),
+    ],
+)
+def test_the_intersection_admits_what_both_do(one: Dim, other: Dim, both: Dim | None) -> None:
+    assert one.intersection(other) == other.intersection(one) == both
 
 
 def test_an_absurdly_long_shape_is_cut() -> None:
     assert list_text(range(100), limit=3) == "[0,1,2,... 100 dimensions]"
+    assert shape_text(range(100), limit=3) == "(0,1,2,... 100 dimensions)"

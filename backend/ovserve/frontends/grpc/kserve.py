@@ -3,6 +3,7 @@
 A frontend translates; it never decides. Each method: decode, one call, encode.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -139,6 +140,9 @@ def _model_config(device: str, metadata: Metadata) -> Any:
     config = config_pb.ModelConfig(name=metadata.name, platform=metadata.platform, backend="openvino", max_batch_size=0)
     config.version_policy.latest.num_versions = 1
     config.parameters["TARGET_DEVICE"].string_value = device
+    layouts = {spec.name: spec.layout for spec in (*metadata.inputs, *metadata.outputs) if spec.layout}
+    if layouts:
+        config.parameters["LAYOUT"].string_value = json.dumps(layouts)
     for spec in metadata.inputs:
         config.input.add(name=spec.name, data_type=_data_type(spec), dims=spec.wire_shape)
     for spec in metadata.outputs:

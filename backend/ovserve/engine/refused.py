@@ -1,0 +1,9 @@
+"""Why a model cannot be served as it is configured."""
+
+
+class Refused(Exception):
+    """One sentence, fit for clients; `Engine.load` adds the path and makes it a `LoadFailed`."""
+
+
+class CannotReshape(Refused):
+    """The model does not take the shape asked for; it may be served with its own."""
