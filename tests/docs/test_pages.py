@@ -32,3 +32,12 @@ def test_every_decision_is_listed_and_every_link_leads_somewhere() -> None:
     assert [
         line for line in listed.splitlines() if "](" in line and not (folder / line.split("](")[1][:-1]).is_file()
     ] == []
+
+
+def test_readmes_table_is_what_the_raw_slices_give() -> None:
+    results = CHECKOUT / "tests/perf/results"
+    renders = [f"--render={results / name}" for name in ("face-detection-retail-0004.json", "tiny.json")]
+    done = subprocess.run(
+        [sys.executable, "-m", "ovserve", "bench", *renders], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() in (CHECKOUT / "README.md").read_text()

@@ -17,10 +17,9 @@ class HandlerThreads(ThreadPoolExecutor):
     """Threads started as calls need them, up to a number that can be raised at any time.
 
     A ThreadPoolExecutor because gRPC takes nothing else. It wants a future from `submit` only to count calls against
-    `maximum_concurrent_rpcs`, which we do not set; a request without one costs less CPU (0.98 with one client, 0.93
-    with four, of a tiny model served). And the standard
-    library's count of idle threads can be too high for a moment, in which a call waits behind a slow one although there
-    is room for another thread.
+    `maximum_concurrent_rpcs`, which we do not set, and a request without one costs less CPU. And the standard library's
+    count of idle threads can be too high for a moment, in which a call waits behind a slow one although there is room
+    for another thread.
     """
 
     def __init__(self, name: str) -> None:
