@@ -66,6 +66,7 @@ def _drain(core: Core, server: GrpcServer) -> None:
     """Readiness off and new requests refused while those in flight finish; then close the door."""
     grace_s = core.settings.exit_timeout_secs
     logger.info("stopping", exit_timeout_secs=grace_s)
+    core.dataplane.close()
     server.not_serving()
     started_s = time.monotonic()
     drained = core.dataplane.drain(grace_s)

@@ -32,11 +32,15 @@ class DataPlane:
         """Become ready: the first load pass has ended, whatever became of single models."""
         self._open = True
 
-    def drain(self, timeout_s: float) -> bool:
-        """Be ready no more and refuse new requests; tell whether those in flight ended within `timeout_s`."""
+    def close(self) -> None:
+        """Be ready no more, and refuse new requests."""
         with self._changed:
             self._open = False
             self._draining = True
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait, once closed, for the requests in flight; tell whether they ended within `timeout_s`."""
+        with self._changed:
             return self._changed.wait_for(lambda: self._in_flight == 0, timeout_s)
 
     def ready(self) -> bool:
