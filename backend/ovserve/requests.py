@@ -45,8 +45,6 @@ class Caller(Protocol):
         """Seconds until the answer is of no use; infinite without a deadline."""
         ...
 
-    def is_active(self) -> bool: ...
-
     def add_callback(self, callback: Callable[[], None]) -> bool:
         """Call back once when the caller has gone; False, and no call, when it has gone already."""
         ...
@@ -57,9 +55,6 @@ class Patient:
 
     def time_remaining(self) -> float:
         return inf
-
-    def is_active(self) -> bool:
-        return True
 
     def add_callback(self, callback: Callable[[], None]) -> bool:  # noqa: ARG002 - never goes, so never calls
         return True

@@ -23,9 +23,6 @@ class FakeCaller:
     def time_remaining(self) -> float:
         return self._time_remaining_s
 
-    def is_active(self) -> bool:
-        return not self._gone
-
     def add_callback(self, callback: Callable[[], None]) -> bool:
         if self._gone:
             return False
