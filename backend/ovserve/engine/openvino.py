@@ -15,7 +15,7 @@ from ovserve.engine.dry_run import DryRun
 from ovserve.engine.first_use import settle
 from ovserve.engine.narrowing import narrowed
 from ovserve.engine.reasons import reason
-from ovserve.engine.refused import Refused
+from ovserve.engine.refused import NOT_RESHAPED, Refused
 from ovserve.engine.reshape import reshape
 from ovserve.engine.reshaper import Reshaper, Slots
 from ovserve.engine.slot import Slot
@@ -27,7 +27,6 @@ from ovserve.repository.layout import Kind, ModelFiles
 from ovserve.repository.mapping import NameMapping
 from ovserve.tensors import DType, TensorSpec
 
-NOT_RESHAPED = "Model could not be reshaped with requested shape"  # as OVMS (spec B.3)
 VERSION: str = ov.get_version()
 
 
@@ -122,6 +121,11 @@ class Engine:
         properties = dict(config.plugin_config)
         if not properties.keys() & {"PERFORMANCE_HINT", "NUM_STREAMS"}:
             properties["PERFORMANCE_HINT"] = "THROUGHPUT"
+        if config.target_device == "CPU":
+            # Pinned threads of two models meet on one core while another is idle (ADR 0004).
+            properties.setdefault("ENABLE_CPU_PINNING", False)
+            # A dynamic model keeps code for the shapes it met, 3 MB for each new one and no end in sight (ADR 0004).
+            properties.setdefault("CPU_RUNTIME_CACHE_CAPACITY", 100)
         try:
             return self._core.compile_model(model, config.target_device, properties)
         except (RuntimeError, TypeError, ValueError) as error:

@@ -8,7 +8,6 @@ import openvino as ov
 
 from ovserve.engine.blueprint import Blueprint
 from ovserve.engine.dynamic import AutoAxes, reshaped
-from ovserve.engine.refused import CannotReshape
 from ovserve.engine.slot import Slot
 from ovserve.engine.wish import Wish
 from ovserve.tensors import Dim, Shape
@@ -44,8 +43,5 @@ class Reshaper:
             tuple(Dim(length, length) for length in given[name]) if name in given else own
             for name, own in zip(self._blueprint.names.inputs, self._dims, strict=True)
         ]
-        try:
-            with self._cloning:  # a model is not said to be safe for two threads
-                return reshaped(self._blueprint.model, dims)
-        except TypeError as error:
-            raise CannotReshape("a dimension is longer than OpenVINO can count") from error
+        with self._cloning:  # a model is not said to be safe for two threads
+            return reshaped(self._blueprint.model, dims)

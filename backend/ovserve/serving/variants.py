@@ -7,7 +7,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from ovserve.engine.refused import CannotReshape, Refused
+from ovserve.engine.refused import NOT_RESHAPED, CannotReshape, Refused
 from ovserve.errors import Cancelled, DeadlineExceeded, InferenceFailed, Overloaded, OVServeError, ShapeRefused
 from ovserve.observability.logs import get_logger
 from ovserve.requests import Caller
@@ -17,8 +17,6 @@ from ovserve.tensors import Shape, shape_text
 Shapes: TypeAlias = tuple[Shape, ...]
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
-
-NOT_RESHAPED = "Model could not be reshaped with requested shape"  # as OVMS (spec B.4)
 
 # A shape is compiled when it comes again: a flood of shapes that come once each costs no compilation.
 _WORTH_COMPILING = 2
