@@ -28,7 +28,12 @@ class Control:
 
     def index(self, *, ready_only: bool = False) -> list[IndexRow]:
         """List every version known, by name and number, in Triton's words: READY, LOADING, UNLOADING, UNAVAILABLE."""
-        rows = [row for name, entry in sorted(self._registry.entries.items()) for row in _rows(name, entry)]
+        rows = [
+            row
+            for name, entry in sorted(self._registry.entries.items())
+            if not entry.removed
+            for row in _rows(name, entry)
+        ]
         return [row for row in rows if row.state == "READY" or not ready_only]
 
     def model_config(self, name: str, version: int | None) -> tuple[ModelConfig, Metadata]:

@@ -11,8 +11,10 @@ from ovserve.dataplane import DataPlane
 from ovserve.engine.openvino import Engine
 from ovserve.errors import LoadFailed, OVServeError
 from ovserve.observability.logs import get_logger
-from ovserve.repository.layout import find_models
+from ovserve.repository.source import Repositories, SingleModel, Source
+from ovserve.serving.following import Following
 from ovserve.serving.loader import Loader
+from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Registry
 
 logger = get_logger("ovserve")
@@ -30,42 +32,58 @@ class Core:
     registry: Registry
     dataplane: DataPlane
     control: Control
-    loader: Loader
+    source: Source
+    reconciler: Reconciler
 
-    def load(self) -> None:
-        """Load everything; raises `CannotStart` where not one model can be served."""
-        self.loader.load_all(model_configs(self.settings))
+    def load(self, *, may_be_empty: bool = False) -> None:
+        """Load everything once; raises `CannotStart` where not one model can be served.
+
+        `may_be_empty` lets a repository without a model that can be served wait for one.
+        """
+        try:
+            self.reconciler.pass_once()
+        except LoadFailed as error:
+            raise CannotStart(str(error)) from error
         if any(entry.available for entry in self.registry.entries.values()):
             return
+        if may_be_empty and self.settings.model_repository is not None:
+            logger.warning("no model can be served yet", model_repository=[str(path) for path in self.source.paths])
+            return
+        rows = self.control.index()
+        if not rows:
+            shown = ", ".join(map(str, self.settings.model_repository or ()))
+            raise CannotStart(
+                f"model repository {shown} holds no model: expected folders like {shown}/NAME/1/model.xml"
+            )
         causes = "; ".join(
-            f"{row.name}{'' if row.version is None else f' version {row.version}'}: {row.reason}"
-            for row in self.control.index()
+            f"{row.name}{'' if row.version is None else f' version {row.version}'}: {row.reason}" for row in rows
         )
         raise CannotStart(f"no model can be served: {causes}")
+
+    def following(self) -> Following:
+        """Follow the repository from now on, for the time of a `with` block."""
+        mode, poll_s = self.settings.control_mode, self.settings.file_system_poll_wait_seconds
+        return Following(self.reconciler, self.source.paths, mode, poll_s)
 
 
 def compose(settings: Settings) -> Core:
     """Make the objects; nothing is loaded and nothing listens yet. Raises `CannotStart`."""
     registry = Registry()
-    loader = Loader(Engine(_prepared_cache(settings.cache_dir)), registry)
-    return Core(settings, registry, DataPlane(registry), Control(registry), loader)
+    source = _source(settings)
+    loader = Loader(Engine(_prepared_cache(settings.cache_dir)))
+    reconciler = Reconciler(source, loader, registry, retries=settings.control_mode in {"watch", "poll"})
+    return Core(settings, registry, DataPlane(registry), Control(registry), source, reconciler)
 
 
-def model_configs(settings: Settings) -> list[ModelConfig]:
-    """Find the models to serve; raises `CannotStart` where there is none to try."""
+def _source(settings: Settings) -> Source:
     if settings.model_name is not None and settings.model_path is not None:
-        return [_model_config(settings, settings.model_name, settings.model_path)]
+        config = _model_config(settings, settings.model_name, settings.model_path)
+        return SingleModel(config, allow_symlinks=settings.allow_symlinks)
     assert settings.model_repository is not None  # noqa: S101 - Settings has one or the other
-    try:
-        found = find_models(_absolute(settings.model_repository))
-    except LoadFailed as error:
-        raise CannotStart(f"model repository {settings.model_repository}: {error}") from error
-    if not found:
-        raise CannotStart(
-            f"model repository {settings.model_repository} holds no model: expected folders like "
-            f"{settings.model_repository}/NAME/1/model.xml"
-        )
-    return [_model_config(settings, name, path) for name, path in found.items()]
+    folders = tuple(map(_absolute, settings.model_repository))
+    return Repositories(
+        folders, lambda name, path: _model_config(settings, name, path), allow_symlinks=settings.allow_symlinks
+    )
 
 
 def _model_config(settings: Settings, name: str, path: Path) -> ModelConfig:

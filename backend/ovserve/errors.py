@@ -15,6 +15,7 @@ OVServeError
 |-- Unsupported         the server does not do this
 |-- InferenceFailed     the model failed on a request that fits it
 `-- LoadFailed          a model version cannot be served; the cause may be told to clients, the path may not
+    `-- Unreadable      whether it can be served is not known: its files cannot be looked at
 """
 
 from enum import Enum, auto
@@ -104,3 +105,7 @@ class LoadFailed(OVServeError):
     def __init__(self, cause: str, path: Path) -> None:
         super().__init__(cause)
         self.path = path
+
+
+class Unreadable(LoadFailed):
+    """A folder is there but cannot be looked at, so nothing is known of what is in it."""

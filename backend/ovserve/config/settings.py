@@ -16,6 +16,8 @@ from ovserve.config.shapes import parse_batch_size, parse_shapes
 
 GIB = 1 << 30
 
+ControlMode = Literal["watch", "poll", "explicit", "none"]
+
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 _LOOKS_LIKE_AN_IP = re.compile(r"[0-9A-Fa-f.:]+")
 
@@ -30,6 +32,11 @@ def _json_object(value: Any) -> Any:
     if not isinstance(parsed, dict):
         raise ValueError('it must be a JSON object, for instance {"NUM_STREAMS": "1"}')  # noqa: TRY004 - for pydantic
     return parsed
+
+
+def _several(value: Any) -> Any:
+    """Take one where there may be several."""
+    return (value,) if isinstance(value, str | Path) else value
 
 
 def _addresses(value: str) -> str:
@@ -65,8 +72,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    model_repository: Path | None = Field(
-        default=None, description="Folder of models, each NAME/VERSION/model.xml (or .onnx, .pdmodel, .pb, .tflite)."
+    model_repository: Annotated[tuple[Path, ...] | None, BeforeValidator(_several)] = Field(
+        default=None,
+        description="Folder of models, NAME/VERSION/model.xml (or .onnx, .pdmodel, .pb, .tflite); may be repeated.",
     )
     model_name: str | None = Field(default=None, min_length=1, description="Name of the one model to serve.")
     model_path: Path | None = Field(
@@ -129,6 +137,17 @@ class Settings(BaseModel):
     grpc_max_message_bytes: int = Field(
         default=GIB, ge=1024, le=2 * GIB - 1, description="Largest gRPC message, in and out."
     )
+    model_control_mode: ControlMode = Field(
+        default="watch",
+        description="How changes on disk are noticed: by events, at intervals, on request only, or not at all.",
+    )
+    file_system_poll_wait_seconds: float = Field(
+        default=1,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds between looks where events do not tell of changes; 0: never look again.",
+    )
+    allow_symlinks: bool = Field(default=False, description="Follow links that lead out of the repository.")
     exit_timeout_secs: float = Field(
         default=30,
         ge=0,
@@ -160,6 +179,12 @@ class Settings(BaseModel):
             if getattr(self, name) is not None and self.layout is None:
                 raise ValueError(f"--{name} requires --layout to be set")
         return self
+
+    @property
+    def control_mode(self) -> ControlMode:
+        """The mode in force: without looks at intervals there is nothing that could notice a change (as OVMS)."""
+        is_off = self.file_system_poll_wait_seconds == 0 and self.model_control_mode in {"watch", "poll"}
+        return "none" if is_off else self.model_control_mode
 
     @property
     def grpc_addresses(self) -> tuple[str, ...]:
