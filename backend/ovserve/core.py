@@ -14,7 +14,7 @@ from ovserve.observability.logs import get_logger
 from ovserve.repository.source import Repositories, SingleModel, Source
 from ovserve.serving.following import Following
 from ovserve.serving.loader import Loader
-from ovserve.serving.reconciler import Reconciler
+from ovserve.serving.reconciler import ALL, Reconciler
 from ovserve.serving.registry import Registry
 
 logger = get_logger("ovserve")
@@ -71,8 +71,18 @@ def compose(settings: Settings) -> Core:
     registry = Registry()
     source = _source(settings)
     loader = Loader(Engine(_prepared_cache(settings.cache_dir)))
-    reconciler = Reconciler(source, loader, registry, retries=settings.control_mode in {"watch", "poll"})
-    return Core(settings, registry, DataPlane(registry), Control(registry), source, reconciler)
+    mode = settings.control_mode
+    is_explicit = mode == "explicit"
+    reconciler = Reconciler(
+        source,
+        loader,
+        registry,
+        follows=not is_explicit,
+        retries=mode in {"watch", "poll"},
+        chosen=settings.load_model if is_explicit else (ALL,),
+    )
+    control = Control(registry, reconciler, source if is_explicit else None)
+    return Core(settings, registry, DataPlane(registry), control, source, reconciler)
 
 
 def _source(settings: Settings) -> Source:

@@ -9,6 +9,9 @@ OVServeError
 |-- ShapeRefused        the model is served in any shape that it can take, and cannot take this one
 |-- NotFound            no such model or version
 |-- NotReady            it exists, but cannot answer now
+|-- NotInThisMode       models are loaded and unloaded by request only in mode explicit
+|-- NotInRepository     a model that is to be loaded is not there
+|-- LoadRejected        a model that is to be loaded cannot be
 |-- Overloaded          try again later
 |-- DeadlineExceeded    the caller's time is over
 |-- Cancelled           the caller has gone
@@ -72,6 +75,18 @@ class NotFound(OVServeError):
 
 class NotReady(OVServeError):
     code = Code.NOT_READY
+
+
+class NotInThisMode(OVServeError):
+    code = Code.NOT_READY
+
+
+class NotInRepository(OVServeError):
+    code = Code.INTERNAL  # as Triton
+
+
+class LoadRejected(OVServeError):
+    code = Code.INVALID  # as Triton
 
 
 class Overloaded(OVServeError):

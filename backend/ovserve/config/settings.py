@@ -141,6 +141,9 @@ class Settings(BaseModel):
         default="watch",
         description="How changes on disk are noticed: by events, at intervals, on request only, or not at all.",
     )
+    load_model: tuple[str, ...] = Field(
+        default=(), description="Model to load at start in mode explicit; may be repeated, * for all."
+    )
     file_system_poll_wait_seconds: float = Field(
         default=1,
         ge=0,
@@ -178,6 +181,12 @@ class Settings(BaseModel):
         for name in ("mean", "scale", "color_format", "precision"):
             if getattr(self, name) is not None and self.layout is None:
                 raise ValueError(f"--{name} requires --layout to be set")
+        return self
+
+    @model_validator(mode="after")
+    def _models_to_load_need_mode_explicit(self) -> "Settings":
+        if self.load_model and self.model_control_mode != "explicit":
+            raise ValueError("--load_model is for --model_control_mode explicit: in other modes every model is loaded")
         return self
 
     @property
