@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from ovserve.config.model import ModelConfig
 from ovserve.engine.openvino import Engine
@@ -57,7 +58,7 @@ class Loader:
             self._registry.put(config.name, version, VersionStatus(State.LOADING))
             started_s = self._clock()
             try:
-                model = self._load_version(config, version, found)
+                model = load_version(self._engine, config, version, found.places[version])
             except LoadFailed as error:
                 self._registry.put(config.name, version, VersionStatus(State.LOADING, cause=str(error)))
                 logger.error(
@@ -74,9 +75,11 @@ class Loader:
             )
             return
 
-    def _load_version(self, config: ModelConfig, version: int, found: Versions) -> Model:
-        files = find_files(found.places[version])
-        loaded = self._engine.load(files, read_mapping(files.folder), config)
-        for sentence in filter(None, (*loaded.warnings, loaded.note)):
-            logger.warning(sentence, model=config.name, version=version)
-        return Model(config, version, loaded)
+
+def load_version(engine: Engine, config: ModelConfig, version: int, place: Path) -> Model:
+    """Load the version that lies in `place`, a folder or a file; raises `LoadFailed`."""
+    files = find_files(place)
+    loaded = engine.load(files, read_mapping(files.folder), config)
+    for sentence in filter(None, (*loaded.warnings, loaded.note)):
+        logger.warning(sentence, model=config.name, version=version)
+    return Model(config, version, loaded)
