@@ -11,7 +11,7 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 def _without_path(function: FunctionT) -> FunctionT:
     """Keep the server's folders from clients: Triton tells them where an exception was raised."""
-    function.__code__ = function.__code__.replace(co_filename="openvino_py/model.py")  # type: ignore[attr-defined]
+    function.__code__ = function.__code__.replace(co_filename="openvino_py/model.py")
     return function
 
 

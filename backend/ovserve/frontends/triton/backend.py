@@ -15,7 +15,7 @@ import numpy as np
 
 from ovserve.config.triton import DONE_BY_TRITON, TritonConfig, WrongTritonConfig, read_triton
 from ovserve.engine.openvino import Engine
-from ovserve.errors import InferenceFailed, OVServeError
+from ovserve.errors import InferenceFailed, OVServeError, Unsupported
 from ovserve.frontends.triton import agreement, logs, tensors
 from ovserve.frontends.triton.instances import share
 from ovserve.frontends.triton.status import failure
@@ -34,7 +34,7 @@ def complete(pb: Any, configuration: Any) -> Any:
     try:
         config = read_triton(document, DONE_BY_TRITON)
         metadata = _load(pb, config, version=1).metadata
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told as a refusal, and logged whole
         return _refusal(pb, document["name"], error)
     # Not add_input: it refuses a declaration that says less than the model, -1 for instance.
     for key, declared, specs in (
@@ -54,18 +54,22 @@ def open_backend(pb: Any, args: Mapping[str, str]) -> "Backend | Exception":
     logs.forward(pb)
     name = args["model_name"]
     try:
-        if not tensors.carries_arrays(pb):
-            raise WrongTritonConfig(
-                f"this Triton does not carry the arrays of NumPy {np.__version__}, they would come back empty: "
-                f"install 'numpy<2' for the Python that its stub runs"
-            )
+        _check_arrays(pb)
         config = read_triton(json.loads(args["model_config"]), DONE_BY_TRITON)
         model = _load(pb, config, int(args["model_version"]))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told as a refusal, and logged whole
         return _refusal(pb, name, error)
     for sentence in config.warnings:
         logger.warning(sentence, model=name)
     return Backend(pb, model)
+
+
+def _check_arrays(pb: Any) -> None:
+    if not tensors.carries_arrays(pb):
+        raise Unsupported(
+            f"this Triton does not carry the arrays of NumPy {np.__version__}, they would come back empty: "
+            f"install 'numpy<2' for the Python that its stub runs"
+        )
 
 
 def _load(pb: Any, config: TritonConfig, version: int) -> Model:
