@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -27,22 +28,21 @@ def free_port() -> int:
 class TritonProcess:
     """Runs `command`, in which the gRPC port is 8001, in the folder that the page on Triton has prepared."""
 
-    def __init__(self, command: str, folder: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(self, command: str, folder: Path) -> None:
         for attempt in range(_ATTEMPTS):
             self.port = free_port()
-            if self._start(command.replace("--grpc-port 8001", f"--grpc-port {self.port}"), folder, env or {}):
+            if self._start(command.replace("--grpc-port 8001", f"--grpc-port {self.port}"), folder):
                 return
             self.stop()
             if attempt + 1 == _ATTEMPTS or not _PORT_TAKEN.search(self.log):
                 raise AssertionError(f"Triton did not start: {self.log}")
 
-    def _start(self, command: str, folder: Path, env: dict[str, str]) -> bool:
+    def _start(self, command: str, folder: Path) -> bool:
         self._lines: list[str] = []
         self._queue: SimpleQueue[str | None] = SimpleQueue()
         self.process = subprocess.Popen(
             ["bash", "-euc", command],
             cwd=folder,
-            env={**os.environ, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -90,10 +90,8 @@ class TritonProcess:
 
     def stop(self) -> None:
         """Ctrl-C: to the whole group, as a terminal does it."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGINT)
-        except ProcessLookupError:
-            pass
         try:
             self.process.wait(60)
         except subprocess.TimeoutExpired:

@@ -1,11 +1,9 @@
 """A real Triton, set up word for word as the page on Triton says, and ovserve with the same models."""
 
-import os
 import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,37 +11,16 @@ import pytest
 import small_models
 import triton_models
 from checkout_copy import copy_of_the_checkout
-from readme import CHECKOUT, blocks
+from readme import CHECKOUT
 from server_process import ServerProcess
+from triton_page import Home, page, run
 from triton_server import Served, TritonProcess
 
 SHARED = CHECKOUT.parent / "shared"
-PAGE = CHECKOUT / "backend/docs/triton.md"
 WHEEL = "nvidia-pytriton==0.7.0"
 NEWEST_PYTHON = (3, 12)
 
 Start = Callable[..., TritonProcess]
-
-
-def page(role: str) -> str:
-    """The commands of one role, one after the other."""
-    return "".join(block.code for block in blocks(PAGE) if block.role == role)
-
-
-def run(command: str, folder: Path, **env: str) -> str:
-    done = subprocess.run(
-        ["bash", "-euc", command], cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@dataclass(frozen=True)
-class Home:
-    """A folder in which the page's commands up to the start of the server have run, and what they printed."""
-
-    folder: Path
-    printed: str
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +42,10 @@ def start(home: Home) -> Iterator[Start]:
     """Start Triton on a repository, with the page's command and more flags; each one started is stopped at the end."""
     started: list[TritonProcess] = []
 
-    def start(repository: Path, *flags: str, env: dict[str, str] | None = None) -> TritonProcess:
+    def start(repository: Path, *flags: str, python: str = "$PWD/triton-env") -> TritonProcess:
         command = page("serve").rstrip().replace("$PWD/model_repository", str(repository))
-        started.append(TritonProcess(" ".join([command, *flags]), home.folder, env))
+        command = command.replace("$PWD/triton-env", python)
+        started.append(TritonProcess(" ".join([command, *flags]), home.folder))
         return started[-1]
 
     yield start

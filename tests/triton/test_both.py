@@ -205,7 +205,7 @@ def unknown_version(message: pb.ModelInferRequest) -> None:
     message.model_version = "9"
 
 
-@row(INVALID, "dyn", "abc")
+@row(INVALID, "abc")
 def malformed_version(message: pb.ModelInferRequest) -> None:
     message.model_version = "abc"
 
