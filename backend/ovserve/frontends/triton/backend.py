@@ -73,9 +73,11 @@ def _check_arrays(pb: Any) -> None:
 
 
 def _load(pb: Any, config: TritonConfig, version: int) -> Model:
-    place = Path(pb.get_model_dir())
+    place = Path(pb.get_model_dir()) / config.file_name
+    if not place.exists():
+        raise WrongTritonConfig(f"default_model_filename '{config.file_name}' is not there")
     wanted = share(config.model_config(place), config.instances, len(os.sched_getaffinity(0)))
-    model = load_version(Engine(), wanted, version, place / config.file_name if config.file_name else place)
+    model = load_version(Engine(), wanted, version, place)
     agreement.check(config, model.metadata)
     return model
 
