@@ -10,6 +10,8 @@ import openvino as ov
 import small_models
 from server_process import repository
 
+TWO_INSTANCES = "instance_group { count: 2 kind: KIND_CPU }"
+
 
 @dataclass(frozen=True)
 class Example:
@@ -50,7 +52,8 @@ def examples(shared: Path) -> dict[str, Example]:
         "nhwc": Example(small_models.channel_sum(), {"layout": "NHWC"}),
         "each": Example(small_models.add_sub([1, 4]), {"shape": '{"a": "(2,4)", "b": "auto"}'}),
         "batched": Example(small_models.add_one([1, 3]), {"batch_size": "1:4"}, "max_batch_size: 4"),
-        "twins": Example(small_models.add_one([-1]), {}, "instance_group { count: 2 kind: KIND_CPU }"),
+        "twins": Example(small_models.add_one([-1]), {}, TWO_INSTANCES),
+        "slow_twins": Example(small_models.slow(), {}, TWO_INSTANCES),
     }
     faces = shared / "models/face-detection-retail-0004/1"
     if faces.is_dir():
