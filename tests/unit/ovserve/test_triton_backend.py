@@ -1,3 +1,5 @@
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,16 @@ from ovserve.frontends.triton import backend, status
 from ovserve.frontends.triton.instances import share
 
 ONE = np.ones((1, 4), np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """Give the log back as it was: in Triton's process it is ours alone."""
+    library = logging.getLogger("ovserve")
+    handlers, propagate, level = library.handlers, library.propagate, library.level
+    yield
+    library.handlers, library.propagate = handlers, propagate
+    library.setLevel(level)
 
 
 def opened(folder: Path, model: ov.Model, **fields: object) -> tuple[Pb, backend.Backend]:
@@ -176,6 +188,17 @@ def test_a_configuration_that_does_not_fit_is_not_completed(tmp_path: Path) -> N
     found = backend.complete(Pb(small_models.save(small_models.add_one([-1]), tmp_path)), config)
     assert isinstance(found, fake_triton.TritonModelException)
     assert "configuration has an input 'q', model provides 'x'" in str(found)
+
+
+def test_a_fault_of_ours_while_completing_goes_to_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(backend, "load_version", lambda *_: {}["secret"])
+    logging.getLogger("ovserve").propagate = True
+    model = small_models.save(small_models.add_one([-1]), tmp_path)
+    said = str(backend.complete(Pb(model), ModelConfig(name="m")))
+    assert said == "unable to load model 'm': internal error while loading: KeyError"
+    assert "secret" in caplog.text
 
 
 def test_every_code_is_one_of_tritons() -> None:

@@ -15,8 +15,8 @@ def forward(pb: Any) -> None:
 
 
 def silence() -> None:
-    """Keep quiet in the process that only completes a configuration: the one that serves says it all again."""
-    logging.getLogger(_LIBRARY).setLevel(logging.CRITICAL)
+    """Keep warnings back in the process that only completes a configuration: the one that serves says them again."""
+    logging.getLogger(_LIBRARY).setLevel(logging.ERROR)
 
 
 class _TritonHandler(logging.Handler):
