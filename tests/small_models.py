@@ -106,3 +106,12 @@ def channel_sum(layout: str | None = None) -> ov.Model:
     one, none = [1, 1], [0, 0]
     summed = ops.convolution(x, ops.constant(np.ones((1, 3, 1, 1), np.float32)), one, none, none, one)
     return ov.Model([named(summed, "y")], [x], "channel_sum")
+
+
+def tens() -> ov.Model:
+    """`x` [1,1,45] -> `y` [4]: the greatest of each full ten, plus 100; takes lengths from 40 to 49 and no others."""
+    x = parameter("x", [1, 1, 45])
+    greatest = ops.max_pool(x, [10], [1], [0], [0], [10]).output(0)
+    flat = ops.reshape(greatest, ops.constant(np.array([4], np.int64)), special_zero=False)
+    hundred = ops.constant(np.full([4], 100, np.float32))
+    return ov.Model([named(ops.add(flat, hundred), "y")], [x], "tens")

@@ -6,6 +6,7 @@ OVServeError
 |   |-- WrongDatatype   a tensor's datatype does not fit the model
 |   |-- WrongShape      a tensor's shape does not fit the model
 |   `-- WrongContent    a tensor's bytes or values do not fit its own shape
+|-- ShapeRefused        the model is served in any shape that it can take, and cannot take this one
 |-- NotFound            no such model or version
 |-- NotReady            it exists, but cannot answer now
 |-- Overloaded          try again later
@@ -24,6 +25,7 @@ class Code(Enum):
     """Neutral reason of a failure; each protocol has one table from here to its own status."""
 
     INVALID = auto()
+    PRECONDITION = auto()
     NOT_FOUND = auto()
     NOT_READY = auto()
     OVERLOADED = auto()
@@ -57,6 +59,10 @@ class WrongShape(InvalidInput):
 
 class WrongContent(InvalidInput):
     pass
+
+
+class ShapeRefused(OVServeError):
+    code = Code.PRECONDITION
 
 
 class NotFound(OVServeError):

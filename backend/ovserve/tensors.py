@@ -1,6 +1,7 @@
 """Datatypes, shapes and tensors, and how a tensor fits a model's specification. Pure."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -113,8 +114,14 @@ class TensorSpec:
             return [-1]
         return [dim.low if dim.is_static else -1 for dim in self.dims]
 
-    def match(self, tensor: Tensor, model: str) -> None:
-        """Raise `WrongDatatype` or `WrongShape` unless `tensor` fits."""
+    def admits(self, shape: Shape) -> bool:
+        """Tell whether a tensor of this shape fits."""
+        if self.dims is None:
+            return True
+        return len(self.dims) == len(shape) and all(map(Dim.admits, self.dims, shape))
+
+    def match(self, tensor: Tensor, model: str, free: AbstractSet[int] = frozenset()) -> None:
+        """Raise `WrongDatatype` or `WrongShape` unless `tensor` fits; the dimensions `free` may have any length."""
         if tensor.dtype is not self.dtype:
             raise WrongDatatype(
                 f"{model}: input '{self.name}' expects datatype {self.dtype.kserve}, got {tensor.dtype.kserve}"
@@ -123,7 +130,7 @@ class TensorSpec:
             return
         if len(self.dims) != len(tensor.shape):
             raise self._wrong_shape(model, "number of shape dimensions", tensor.shape)
-        wrong = [axis for axis, dim in enumerate(self.dims) if not dim.admits(tensor.shape[axis])]
+        wrong = [axis for axis, dim in enumerate(self.dims) if not dim.admits(tensor.shape[axis]) and axis not in free]
         if wrong == [self.batch_axis]:
             expected, actual = self.dims[wrong[0]], tensor.shape[wrong[0]]
             raise WrongShape(

@@ -1,11 +1,13 @@
 """Seeds 000, 001, 002 and 004 with the real models: shapes, batch sizes and layouts from the command line."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import grpc
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
@@ -172,8 +174,16 @@ def test_seed_004_a_detection_models_batch_is_changed_through_its_shape(serve: S
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("batch", ["8", "auto"])
-def test_a_model_that_cannot_be_batched_keeps_its_shape_and_says_so(serve: Serve, shared: Path, batch: str) -> None:
+@pytest.mark.parametrize(
+    ("batch", "refusal"),
+    [
+        ("8", "Invalid input batch size - Expected: 1; Actual: 8; input name: input"),
+        ("auto", "Model could not be reshaped with requested shape - (8,224,224,3): "),
+    ],
+)
+def test_a_model_that_cannot_be_batched_keeps_its_shape_and_says_so(
+    serve: Serve, shared: Path, batch: str, refusal: str
+) -> None:
     path = str(shared / "models/mobilenet-v2-quant")
     server = serve("--model_name", "mobilenet", "--model_path", path, "--batch_size", batch)
     shape, message = shape_of(server, "mobilenet")
@@ -182,10 +192,10 @@ def test_a_model_that_cannot_be_batched_keeps_its_shape_and_says_so(serve: Serve
     assert message.startswith(said)
     with Client(server.address) as client:
         assert client.infer("mobilenet", np.zeros((1, 224, 224, 3), np.uint8))
-        with pytest.raises(
-            InvalidRequest, match="Invalid input batch size - Expected: 1; Actual: 8; input name: input"
-        ):
+        with pytest.raises(InvalidRequest, match=re.escape(refusal)) as refused:
             client.infer("mobilenet", np.zeros((8, 224, 224, 3), np.uint8))
+        code = grpc.StatusCode.FAILED_PRECONDITION if batch == "auto" else grpc.StatusCode.INVALID_ARGUMENT
+        assert refused.value.code is code
     assert f"Error message:  {said}" in ovclient(server, "status", "mobilenet").stdout
     server.stop()
     (line,) = [line for line in server.log.splitlines() if said in line]

@@ -20,6 +20,7 @@ from ovserve.config.shapes import BatchSetting, Shapes, parse_batch_size, parse_
 PluginConfig = dict[str, str | bool | int | float]
 
 MAX_NIREQ = 100_000  # as OVMS (spec A.2)
+MAX_AUTO_SHAPES = 10_000
 WAITING_PER_SLOT = 16
 
 
@@ -29,7 +30,7 @@ def _from_text(parse: Callable[[str], Any]) -> PlainValidator:
 
 
 class ModelConfig(BaseModel):
-    """One model's settings; as OVMS's (spec A.2), but for max_queue, queue_timeout and strict_shape, which are ours.
+    """One model's settings; as OVMS's (spec A.2), but max_queue, queue_timeout, auto_shape_cache and strict_shape.
 
     Shapes are those of the tensors that clients see, under the names that clients use.
     """
@@ -44,6 +45,9 @@ class ModelConfig(BaseModel):
     max_queue: int | None = Field(default=None, ge=0, description="None: 16 x nireq")
     queue_timeout: float = Field(default=0, ge=0, description="seconds; 0: until the request's own deadline")
     shape: Annotated[Shapes | None, _from_text(parse_shapes)] = None
+    auto_shape_cache: int = Field(
+        default=8, ge=1, le=MAX_AUTO_SHAPES, description="shapes compiled for `auto` that are kept"
+    )
     batch_size: Annotated[BatchSetting | None, _from_text(parse_batch_size)] = None
     strict_shape: bool = Field(default=False, description="refuse a model that cannot take the shape asked for")
     layout: Annotated[Layouts | None, _from_text(parse_layouts)] = None

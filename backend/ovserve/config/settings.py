@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ovserve.config.layouts import parse_layouts
-from ovserve.config.model import MAX_NIREQ, PluginConfig
+from ovserve.config.model import MAX_AUTO_SHAPES, MAX_NIREQ, PluginConfig
 from ovserve.config.preprocessing import parse_color_format, parse_divisors, parse_numbers, parse_precision
 from ovserve.config.shapes import parse_batch_size, parse_shapes
 
@@ -101,6 +101,9 @@ class Settings(BaseModel):
     batch_size: Annotated[str | None, BeforeValidator(_as_text), _grammar(parse_batch_size)] = Field(
         default=None,
         description="Batch size to serve: a number, a range such as 1:8, -1 for any, or auto; shape beats it.",
+    )
+    auto_shape_cache: int = Field(
+        default=8, ge=1, le=MAX_AUTO_SHAPES, description="Shapes compiled for auto that a model keeps."
     )
     strict_shape: bool = Field(
         default=False, description="Refuse a model that cannot take the shape asked for, instead of serving its own."

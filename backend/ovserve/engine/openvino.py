@@ -1,7 +1,9 @@
 """Reads models and compiles them; the engine is the only place that knows OpenVINO."""
 
+import os
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.parsers import expat
 
@@ -10,21 +12,21 @@ import openvino as ov
 from ovserve.config.model import ModelConfig
 from ovserve.engine.blueprint import Blueprint, draw
 from ovserve.engine.dry_run import DryRun
-from ovserve.engine.dynamic import AutoAxes
 from ovserve.engine.first_use import settle
 from ovserve.engine.narrowing import narrowed
 from ovserve.engine.reasons import reason
-from ovserve.engine.refused import Refused
+from ovserve.engine.refused import NOT_RESHAPED, Refused
 from ovserve.engine.reshape import reshape
+from ovserve.engine.reshaper import Reshaper, Slots
 from ovserve.engine.slot import Slot
 from ovserve.engine.specs import ports, read_specs
 from ovserve.engine.strings import unpack_string_ports
+from ovserve.engine.wish import Wish
 from ovserve.errors import LoadFailed
 from ovserve.repository.layout import Kind, ModelFiles
 from ovserve.repository.mapping import NameMapping
 from ovserve.tensors import DType, TensorSpec
 
-NOT_RESHAPED = "Model could not be reshaped with requested shape"  # as OVMS (spec B.3)
 VERSION: str = ov.get_version()
 
 
@@ -32,16 +34,16 @@ VERSION: str = ov.get_version()
 class LoadedModel:
     """A compiled model: what it takes and gives, the slots that run it, and what the log should warn about.
 
-    `note` says why it is served otherwise than asked for; `auto` names the dimensions of inputs that requests decide.
+    `note` says why it is served otherwise than asked for; `reshaper` is there where requests decide shapes.
     """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    slots: tuple[Slot, ...]
+    slots: Slots
     dry_run: DryRun | None
     warnings: tuple[str, ...]
     note: str | None = None
-    auto: AutoAxes = field(default_factory=dict)
+    reshaper: Reshaper | None = None
 
 
 class Engine:
@@ -55,6 +57,8 @@ class Engine:
         self._core.set_property({"ENABLE_MMAP": False})
         if cache_dir is not None:
             self._core.set_property({"CACHE_DIR": str(cache_dir)})
+        # Compilations while requests are served leave them at least half of the machine.
+        self._late_compilations = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
 
     def load(self, files: ModelFiles, mapping: NameMapping, config: ModelConfig) -> LoadedModel:
         """Read and compile; raises `LoadFailed` with the cause."""
@@ -75,8 +79,19 @@ class Engine:
             if config.strict_shape:
                 raise Refused(f"{NOT_RESHAPED}: {error}") from error
             own = self._build(blueprint, blueprint.model, config)
-            return replace(own, note=f"{NOT_RESHAPED}, it keeps its own: {error}")
-        return replace(loaded, auto=wish.auto)
+            loaded = replace(own, note=f"{NOT_RESHAPED}, it keeps its own: {error}")
+        return replace(loaded, reshaper=self._reshaper(blueprint, wish, loaded, config))
+
+    def _reshaper(self, blueprint: Blueprint, wish: Wish, loaded: LoadedModel, config: ModelConfig) -> Reshaper | None:
+        """Make what compiles `loaded` in more shapes, each with as many slots; None where requests decide nothing."""
+
+        def compile_model(model: ov.Model) -> Slots:
+            with self._late_compilations:
+                compiled = self._compile(unpack_string_ports(model), config)
+            return _slots(compiled, loaded.inputs, loaded.outputs, len(loaded.slots))
+
+        reshaper = Reshaper(blueprint, wish, compile_model)
+        return reshaper if reshaper.auto else None
 
     def _build(self, blueprint: Blueprint, model: ov.Model, config: ModelConfig) -> LoadedModel:
         inputs = read_specs(model.inputs, blueprint.names.inputs, blueprint.inputs)
@@ -86,7 +101,8 @@ class Engine:
         tensors = _called(model.inputs, inputs, "input") | _called(model.outputs, outputs, "output")
         own_nodes = {node.get_friendly_name() for node in model.get_ops()} - tensors.keys()
         compiled = self._compile(unpack_string_ports(model.clone()), config)
-        slots = self._slots(compiled, inputs, outputs, config)
+        count = config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        slots = _slots(compiled, inputs, outputs, count)
         warnings = (*blueprint.warnings, *narrowed(compiled, tensors, own_nodes))
         return LoadedModel(inputs, outputs, slots, dry_run, warnings)
 
@@ -105,21 +121,22 @@ class Engine:
         properties = dict(config.plugin_config)
         if not properties.keys() & {"PERFORMANCE_HINT", "NUM_STREAMS"}:
             properties["PERFORMANCE_HINT"] = "THROUGHPUT"
+        if config.target_device == "CPU":
+            # Pinned threads of two models meet on one core while another is idle (ADR 0004).
+            properties.setdefault("ENABLE_CPU_PINNING", False)
+            # A dynamic model keeps code for the shapes it met, 3 MB for each new one and no end in sight (ADR 0004).
+            properties.setdefault("CPU_RUNTIME_CACHE_CAPACITY", 100)
         try:
             return self._core.compile_model(model, config.target_device, properties)
         except (RuntimeError, TypeError, ValueError) as error:
             raise Refused(f"the model cannot be compiled for device {config.target_device}: {reason(error)}") from error
 
-    def _slots(
-        self,
-        compiled: ov.CompiledModel,
-        inputs: Sequence[TensorSpec],
-        outputs: Sequence[TensorSpec],
-        config: ModelConfig,
-    ) -> tuple[Slot, ...]:
-        count = config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-        places = ports(inputs), ports(outputs)
-        return tuple(Slot(compiled.create_infer_request(), *places) for _ in range(count))
+
+def _slots(
+    compiled: ov.CompiledModel, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], count: int
+) -> Slots:
+    places = ports(inputs), ports(outputs)
+    return tuple(Slot(compiled.create_infer_request(), *places) for _ in range(count))
 
 
 def _called(tensors: Sequence[ov.Output], specs: Sequence[TensorSpec], what: str) -> dict[str, str]:

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 
 from ovserve.config.model import ModelConfig
+from ovserve.engine.dynamic import AutoAxes
 from ovserve.engine.openvino import LoadedModel
 from ovserve.engine.pool import SlotPool
-from ovserve.engine.slot import Slot
+from ovserve.engine.reshaper import Reshaper, Slots
 from ovserve.errors import InferenceFailed, InvalidInput, WrongTensors
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
+from ovserve.serving.variants import Shapes, Variants
 from ovserve.tensors import Tensor
 
 PLATFORM = "OpenVINO"
@@ -22,22 +24,43 @@ class Model:
         self.slots = len(loaded.slots)
         self.note = loaded.note
         self.warnings = loaded.warnings
-        self.auto = loaded.auto
         self._label = f"model '{config.name}' version {version}"
         self._dry_run = loaded.dry_run
         self._inputs = {spec.name: spec for spec in loaded.inputs}
         self._outputs = frozenset(spec.name for spec in loaded.outputs)
-        self._pool: SlotPool[Slot] = SlotPool(
-            loaded.slots,
+        self._general = loaded.slots
+        self.auto: AutoAxes = {} if loaded.reshaper is None else loaded.reshaper.auto  # what requests decide
+        self._variants = None if loaded.reshaper is None else self._make_variants(loaded.reshaper)
+        # A turn is the place of a slot: every variant has one there, so no two turns ever want the same slot.
+        self._turns = SlotPool(
+            range(self.slots),
             owner=self._label,
-            max_queue=config.queue_for(len(loaded.slots)),
+            max_queue=config.queue_for(self.slots),
             queue_timeout_s=config.queue_timeout or None,
         )
+
+    def _make_variants(self, reshaper: Reshaper) -> Variants[Slots]:
+        return Variants(
+            self._general,
+            reshaper,
+            model=self.metadata.name,
+            version=self.metadata.version,
+            capacity=self.config.auto_shape_cache,
+            specialise=any(-1 in self._inputs[name].wire_shape for name in reshaper.auto),
+            max_waiting=self.config.queue_for(self.slots),
+            queue_timeout_s=self.config.queue_timeout or None,
+        )
+
+    @property
+    def compiled_shapes(self) -> tuple[Shapes, ...]:
+        """The shapes of the inputs in `auto` that have a variant of their own."""
+        return () if self._variants is None else self._variants.compiled
 
     @property
     def admitted_at_once(self) -> int:
         """How many requests may be inside at the same time, running or waiting."""
-        return self._pool.admitted_at_once
+        waiting = 0 if self._variants is None else self.config.queue_for(self.slots)
+        return self._turns.admitted_at_once + waiting
 
     def infer(self, request: InferRequest, caller: Caller) -> InferResponse:
         self._check(request)
@@ -50,14 +73,27 @@ class Model:
     def _run(self, request: InferRequest, caller: Caller) -> Mapping[str, Tensor]:
         if self._dry_run is not None and self._dry_run.concerns(request.inputs):
             return self._dry_run.run(request.inputs, request.outputs)
-        with self._pool.slot(caller) as slot:
-            return slot.run(request.inputs, request.outputs)
+        if self._variants is None:
+            return self._run_on(self._general, request, caller)
+        shapes = tuple(request.inputs[name].shape for name in self.auto)
+        fits = all(self._inputs[name].admits(request.inputs[name].shape) for name in self.auto)
+        slots = self._variants.find(shapes, caller, general_runs_it=fits)
+        try:
+            return self._run_on(slots, request, caller)
+        except InferenceFailed:
+            if slots is self._general:
+                self._variants.blame(shapes)
+            raise
+
+    def _run_on(self, slots: Slots, request: InferRequest, caller: Caller) -> Mapping[str, Tensor]:
+        with self._turns.slot(caller) as turn:
+            return slots[turn].run(request.inputs, request.outputs)
 
     def _check(self, request: InferRequest) -> None:
         if request.inputs.keys() != self._inputs.keys():
             raise WrongTensors(_wrong_inputs(self._label, list(self._inputs), list(request.inputs)))
         for name, spec in self._inputs.items():
-            spec.match(request.inputs[name], self._label)
+            spec.match(request.inputs[name], self._label, self.auto.get(name, frozenset()))
         unknown = (request.outputs or frozenset()) - self._outputs
         if unknown:
             raise WrongTensors(f"{self._label} has no output '{min(unknown)}'; it has {_listed(self._outputs)}")

@@ -114,3 +114,18 @@ def test_the_intersection_admits_what_both_do(one: Dim, other: Dim, both: Dim | 
 def test_an_absurdly_long_shape_is_cut() -> None:
     assert list_text(range(100), limit=3) == "[0,1,2,... 100 dimensions]"
     assert shape_text(range(100), limit=3) == "(0,1,2,... 100 dimensions)"
+
+
+def test_free_dimensions_may_have_any_length() -> None:
+    spec = TensorSpec("x", DType.FP32, (Dim(1, 1), Dim(3, 3)))
+    tensor = Tensor(DType.FP32, np.zeros((7, 3), np.float32))
+    spec.match(tensor, "model 'm' version 1", {0})
+    assert (spec.admits((1, 3)), spec.admits((7, 3)), spec.admits((3,))) == (True, False, False)
+    with pytest.raises(WrongShape, match=r"Expected: \(1,3\); Actual: \(7,3\)"):
+        spec.match(tensor, "model 'm' version 1", {1})
+    with pytest.raises(WrongShape, match="number of shape dimensions"):
+        spec.match(Tensor(DType.FP32, np.zeros(3, np.float32)), "model 'm' version 1", {0, 1})
+
+
+def test_any_rank_admits_any_shape() -> None:
+    assert TensorSpec("x", DType.FP32, None).admits((1, 2, 3))

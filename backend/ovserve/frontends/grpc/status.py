@@ -8,6 +8,7 @@ from ovserve.errors import Code, OVServeError
 
 STATUS = {
     Code.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
+    Code.PRECONDITION: grpc.StatusCode.FAILED_PRECONDITION,
     Code.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Code.NOT_READY: grpc.StatusCode.UNAVAILABLE,
     Code.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
