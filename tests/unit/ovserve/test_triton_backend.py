@@ -211,11 +211,8 @@ def config(**fields: object) -> OurConfig:
 
 
 @pytest.mark.parametrize(("instances", "cores", "threads"), [(2, 8, 4), (3, 8, 2), (4, 2, 1)])
-def test_instances_share_the_threads_unpinned(instances: int, cores: int, threads: int) -> None:
-    assert share(config(), instances, cores).plugin_config == {
-        "INFERENCE_NUM_THREADS": threads,
-        "ENABLE_CPU_PINNING": False,
-    }
+def test_instances_share_the_threads(instances: int, cores: int, threads: int) -> None:
+    assert share(config(), instances, cores).plugin_config == {"INFERENCE_NUM_THREADS": threads}
 
 
 def test_one_instance_has_the_machine() -> None:
@@ -223,7 +220,7 @@ def test_one_instance_has_the_machine() -> None:
 
 
 def test_what_the_user_sets_stays() -> None:
-    own = {"INFERENCE_NUM_THREADS": 7, "ENABLE_CPU_PINNING": True}
+    own = {"INFERENCE_NUM_THREADS": 7}
     assert share(config(plugin_config=own), 2, 8).plugin_config == own
 
 

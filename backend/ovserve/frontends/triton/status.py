@@ -6,6 +6,7 @@ from ovserve.errors import Code, OVServeError
 
 STATUS = {
     Code.INVALID: "INVALID_ARG",
+    Code.PRECONDITION: "INVALID_ARG",
     Code.NOT_FOUND: "NOT_FOUND",
     Code.NOT_READY: "UNAVAILABLE",
     Code.OVERLOADED: "UNAVAILABLE",
