@@ -53,12 +53,10 @@ class Control:
         if not request.found:
             raise NotInRepository(f"failed to load '{name}', failed to poll from model repository")
         entry = self._registry.entries.get(name)
-        causes = [
-            f"version {version} is at UNAVAILABLE state: {cause};"
-            for version, cause in sorted(request.failures.items())
-        ]
-        if not causes and (entry is None or not entry.available):
-            causes = [entry.cause or ""] if entry is not None else []
+        failures = sorted(request.failures.items())
+        causes = [f"version {version} is at UNAVAILABLE state: {cause};" for version, cause in failures]
+        if not causes and entry is not None and entry.cause is not None:
+            causes = [entry.cause]
         if causes:
             raise LoadRejected(f"load failed for model '{name}': {' '.join(causes)}")
 

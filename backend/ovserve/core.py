@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ovserve.config.model import ModelConfig
@@ -13,7 +14,7 @@ from ovserve.errors import LoadFailed, OVServeError
 from ovserve.observability.logs import get_logger
 from ovserve.repository.source import Repositories, SingleModel, Source
 from ovserve.serving.following import Following
-from ovserve.serving.loader import Loader
+from ovserve.serving.loader import load_version
 from ovserve.serving.reconciler import ALL, Reconciler
 from ovserve.serving.registry import Registry
 
@@ -70,12 +71,12 @@ def compose(settings: Settings) -> Core:
     """Make the objects; nothing is loaded and nothing listens yet. Raises `CannotStart`."""
     registry = Registry()
     source = _source(settings)
-    loader = Loader(Engine(_prepared_cache(settings.cache_dir)))
+    load = partial(load_version, Engine(_prepared_cache(settings.cache_dir)))
     mode = settings.control_mode
     is_explicit = mode == "explicit"
     reconciler = Reconciler(
         source,
-        loader,
+        load,
         registry,
         follows=not is_explicit,
         retries=mode in {"watch", "poll"},

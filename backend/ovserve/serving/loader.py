@@ -1,29 +1,21 @@
-"""Makes a served version from what was seen on disk."""
+"""Makes a served version of a model from its files."""
+
+from pathlib import Path
 
 from ovserve.config.model import ModelConfig
 from ovserve.engine.openvino import Engine
-from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import find_files
-from ovserve.repository.look import SeenVersion
 from ovserve.repository.mapping import read_mapping
 from ovserve.serving.model import Model
 
 logger = get_logger("ovserve.load")
 
 
-class Loader:
-    """Reads and compiles versions; safe to use from several threads."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def load(self, config: ModelConfig, version: int, seen: SeenVersion) -> Model:
-        """Load one version; raises `LoadFailed` with the cause."""
-        if seen.error is not None:
-            raise LoadFailed(seen.error, seen.place)
-        files = find_files(seen.place)
-        loaded = self._engine.load(files, read_mapping(files.folder), config)
-        for sentence in filter(None, (*loaded.warnings, loaded.note)):
-            logger.warning(sentence, model=config.name, version=version)
-        return Model(config, version, loaded)
+def load_version(engine: Engine, config: ModelConfig, version: int, place: Path) -> Model:
+    """Load the version that lies in `place`, a folder or a file; raises `LoadFailed` with the cause."""
+    files = find_files(place)
+    loaded = engine.load(files, read_mapping(files.folder), config)
+    for sentence in filter(None, (*loaded.warnings, loaded.note)):
+        logger.warning(sentence, model=config.name, version=version)
+    return Model(config, version, loaded)

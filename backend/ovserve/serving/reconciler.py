@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
+from ovserve.config.model import ModelConfig
 from ovserve.errors import LoadFailed, Unreadable
 from ovserve.observability.logs import get_logger
 from ovserve.repository.look import SeenModel, look
@@ -15,7 +17,6 @@ from ovserve.repository.source import Configured, Source
 from ovserve.serving.desired import Desired, Name, Wanted, desire
 from ovserve.serving.difference import difference
 from ovserve.serving.failures import Failures
-from ovserve.serving.loader import Loader
 from ovserve.serving.model import Model
 from ovserve.serving.registry import Registry, State, VersionStatus
 from ovserve.serving.steadiness import NEXT_LOOK_S, Steadiness
@@ -29,6 +30,8 @@ _YOUNG_S = 10.0
 _LONGEST_WAIT_S = 60.0
 
 _T = TypeVar("_T")
+
+LoadVersion: TypeAlias = Callable[[ModelConfig, int, Path], Model]
 
 logger = get_logger("ovserve.repository")
 
@@ -69,7 +72,7 @@ class Reconciler:
     def __init__(
         self,
         source: Source,
-        loader: Loader,
+        load_version: LoadVersion,
         registry: Registry,
         *,
         follows: bool = True,
@@ -79,7 +82,7 @@ class Reconciler:
     ) -> None:
         self.dirty = threading.Event()
         self._source = source
-        self._loader = loader
+        self._load_version = load_version
         self._registry = registry
         self._follows = follows
         self._retries = retries
@@ -227,7 +230,9 @@ class Reconciler:
         model: Model | None = None
         error: LoadFailed | None = None
         try:
-            model = self._loader.load(wanted.config, name[1], wanted.seen)
+            if wanted.seen.error is not None:
+                raise LoadFailed(wanted.seen.error, wanted.seen.place)  # noqa: TRY301 - handled like any other
+            model = self._load_version(wanted.config, name[1], wanted.seen.place)
         except LoadFailed as refused:
             error = refused
         except Exception as fault:
