@@ -47,6 +47,10 @@ class ServerProcess:
     def log(self) -> str:
         return "".join(self._lines)
 
+    def resident_kb(self) -> int:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
     def _read_out(self) -> None:
         for line in self.process.stdout:
             self._out.put(line)

@@ -38,7 +38,7 @@ logger = get_logger("ovserve.repository")
 
 @dataclass(frozen=True, slots=True)
 class _Landed:
-    """What became of a load: a model, a failure, or neither where the files changed meanwhile."""
+    """What became of a load."""
 
     name: Name
     wanted: Wanted
@@ -240,7 +240,8 @@ class Reconciler:
             logger.exception("version failed", model=name[0], version=name[1])
             error = LoadFailed(f"internal error while loading: {type(fault).__name__}", wanted.seen.place)
         if wanted.seen.look_again() != wanted.seen:
-            model, error = None, None
+            # Whatever came of it may be half of one state and half of another.
+            model, error = None, LoadFailed("its files changed while they were read", wanted.seen.place)
         self._landed.put(_Landed(name, wanted, self._clock() - started_s, model, error))
         self.dirty.set()
 
