@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,10 +104,8 @@ def run_ovserve(
 
 
 def repository(root: Path, **models: Path) -> Path:
-    """Lay out a model repository: name -> folder of version 1's files (linked, not copied)."""
+    """Lay out a model repository: name -> folder of version 1's files."""
     for name, files in models.items():
         version = root / name / "1"
-        version.mkdir(parents=True)
-        for file in files.iterdir():
-            (version / file.name).symlink_to(file)
+        shutil.copytree(files, version)
     return root

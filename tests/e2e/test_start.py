@@ -23,6 +23,7 @@ from server_process import ServerProcess
 from wire_server import Wire, request
 
 CANNOT_SERVE, WRONG_USAGE = 1, 2
+UNCHANGING = ("--model_control_mode", "none")  # else a server waits for what may come into its repository
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT")
 
 
@@ -172,7 +173,7 @@ def test_a_repository_without_models_says_what_it_should_hold(tmp_path: Path, co
         foreign_models.onnx(tmp_path / "loose.onnx")
     if content == "hidden":
         foreign_models.onnx(tmp_path / ".git/1/model.onnx")
-    assert start_fails("--model_repository", str(tmp_path)) == (
+    assert start_fails("--model_repository", str(tmp_path), *UNCHANGING) == (
         CANNOT_SERVE,
         f"model repository {tmp_path} holds no model: expected folders like {tmp_path}/NAME/1/model.xml",
     )
@@ -181,7 +182,7 @@ def test_a_repository_without_models_says_what_it_should_hold(tmp_path: Path, co
 def test_every_model_that_failed_is_in_the_line(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     small_models.save(small_models.add_one([2]), tmp_path / "b/01")
-    code, line = start_fails("--model_repository", str(tmp_path))
+    code, line = start_fails("--model_repository", str(tmp_path), *UNCHANGING)
     assert code == CANNOT_SERVE
     assert re.match(r"no model can be served: a: no version found: .*; b: no version found: ", line)
 
@@ -195,7 +196,7 @@ def test_every_model_that_failed_is_in_the_line(tmp_path: Path) -> None:
 )
 def test_what_openvino_does_not_know_is_named(tmp_path: Path, flag: str, value: str, reason: str) -> None:
     small_models.save(small_models.add_one([2]), tmp_path / "m/1")
-    code, line = start_fails("--model_repository", str(tmp_path), flag, value)
+    code, line = start_fails("--model_name", "m", "--model_path", str(tmp_path / "m"), flag, value)
     assert code == CANNOT_SERVE
     assert line.startswith("no model can be served: m version 1: the model cannot be compiled for device")
     assert reason in line
@@ -405,11 +406,14 @@ WRONG = {
     "scale": ["", "x", "[1;2]", "0", "[1,0]"],
     "color_format": ["", "RGB", "RGB:XYZ"],
     "precision": ["", "FP32", "FP32:FLOAT"],
+    "auto_shape_cache": ["0", "10001", "x", ""],
+    "model_control_mode": ["", "x", "Watch", "EXPLICIT"],
+    "file_system_poll_wait_seconds": ["-1", "x", "nan", ""],
     "log_level": ["info", "x", ""],
     "log_format": ["xml", "JSON", ""],
 }
-ANYTHING_GOES = {"model_repository", "model_path", "cache_dir"}  # any text is a path
-SWITCHES = {"strict_shape"}
+ANYTHING_GOES = {"model_repository", "model_path", "cache_dir", "load_model"}  # any text is a path or a name
+SWITCHES = {"strict_shape", "allow_symlinks"}
 
 
 @pytest.fixture

@@ -53,9 +53,9 @@ def look(base: Path, root: Path | None) -> SeenModel:
         _check_inside(base, root)
         found = find_versions(base)
     except LoadFailed as error:
-        return SeenModel({}, error=error, has_links=base.is_symlink())
+        return SeenModel({}, error=error, has_links=os.path.islink(base))
     versions = {number: see(place, root) for number, place in found.places.items()}
-    has_links = base.is_symlink() or any(seen.has_links for seen in versions.values())
+    has_links = os.path.islink(base) or any(seen.has_links for seen in versions.values())
     return SeenModel(versions, found.ignored, has_links=has_links)
 
 
@@ -64,7 +64,7 @@ def see(place: Path, root: Path | None) -> SeenVersion:
     files = _Files(root)
     try:
         _check_inside(place, root)
-        if place.is_dir():
+        if os.path.isdir(place):
             files.add_folder(place, "", _DEEPEST)
         else:
             for path in (place, *sorted(place.parent.glob(f"{_escaped(place.stem)}.*")), place.parent / MAPPING):
@@ -72,7 +72,7 @@ def see(place: Path, root: Path | None) -> SeenVersion:
     except LoadFailed as error:
         return SeenVersion(place, (), str(error), has_links=True, root=root)
     fingerprint = tuple(sorted((name, *status) for name, status in files.found.items()))
-    return SeenVersion(place, fingerprint, None, files.changed_s, files.has_links or place.is_symlink(), root)
+    return SeenVersion(place, fingerprint, None, files.changed_s, files.has_links or os.path.islink(place), root)
 
 
 class _Files:
@@ -86,7 +86,7 @@ class _Files:
 
     def add_folder(self, folder: Path, prefix: str, deepest: int) -> None:
         try:
-            names = sorted(os.listdir(folder))  # noqa: PTH208 - names are all that is needed
+            names = sorted(os.listdir(folder))
         except OSError:
             self.found[prefix] = _NOT_ALLOWED
             return

@@ -47,7 +47,7 @@ class SingleModel:
     def configured(self) -> Configured:
         name, base = self._config.name, self._config.base_path
         real = Path(os.path.realpath(base))
-        roots = {} if self._allow_symlinks else {name: real if real.is_dir() else real.parent}
+        roots = {} if self._allow_symlinks else {name: real if os.path.isdir(real) else real.parent}  # noqa: PTH112 - Path.is_dir raises where it may not look
         return Configured({name: self._config}, roots=roots)
 
 

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import watchfiles
 
@@ -17,6 +18,9 @@ _MOUNTS = Path("/proc/self/mountinfo")
 _DEBOUNCE_MS = 200
 _STEP_MS = 50
 _LOOK_AFTER_MS = 1000
+
+# Device and inode of each path; None for one that is not there.
+Identities: TypeAlias = list[tuple[int, int] | None]
 
 logger = get_logger("ovserve.repository")
 
@@ -40,20 +44,24 @@ class Watcher:
 
     def _run(self) -> None:
         try:
+            before = None
             while not self._stopped.is_set():
-                self._watch()
+                now = _identities(self._paths)
+                if before is not None and before != now:
+                    self._on_change()
+                self._watch(now)
+                before = now
         except OSError as error:  # no more watches to be had, for instance
             logger.warning("the system does not tell of changes: looking at intervals", cause=error.strerror)
             self.failed.set()
             self._on_change()
 
-    def _watch(self) -> None:
+    def _watch(self, before: Identities) -> None:
         """Watch until stopped, or until another folder has taken the place of one that is watched."""
         present = [path for path in self._paths if path.exists()]
         if not present:
             self._stopped.wait(_LOOK_AFTER_MS / 1000)
             return
-        before = _identities(self._paths)
         for changes in watchfiles.watch(
             *present,
             watch_filter=None,
@@ -68,7 +76,6 @@ class Watcher:
             if changes:
                 self._on_change()
             if _identities(self._paths) != before:
-                self._on_change()
                 return
 
 
@@ -94,8 +101,8 @@ def _unescaped(path: str) -> str:
     return path
 
 
-def _identities(paths: Sequence[Path]) -> list[tuple[int, int] | None]:
-    found: list[tuple[int, int] | None] = []
+def _identities(paths: Sequence[Path]) -> Identities:
+    found: Identities = []
     for path in paths:
         try:
             status = path.stat()

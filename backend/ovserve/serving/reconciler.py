@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -97,6 +97,7 @@ class Reconciler:
         self._failures = Failures(clock, retries=retries)
         self._steadiness = Steadiness(clock)
         self._told: dict[str, tuple[str, ...]] = {}
+        self._lost: str | None = None
         self._asked: SimpleQueue[Request] = SimpleQueue()
         self._requests: list[Request] = []
         self._landed: SimpleQueue[_Landed] = SimpleQueue()
@@ -162,9 +163,11 @@ class Reconciler:
         try:
             found = self._source.configured()
         except LoadFailed as error:
-            self._say_once("", str(error))
+            if self._lost != str(error):
+                self._lost = str(error)
+                logger.warning("the repository cannot be looked at, what is served stays", cause=self._lost)
             return
-        self._told.pop("", None)
+        self._lost = None
         fresh = self._fresh(found)
         self._configured = found if fresh is None else self._only_chosen(found, fresh)
         seen = {}
@@ -313,21 +316,24 @@ class Reconciler:
         """Say of whole models what is wrong with them, and which are gone."""
         for name, sentence in self._configured.errors.items():
             self._registry.put_cause(name, sentence)
-            self._say_once(name, sentence)
+            self._say_once(name, (sentence,))
         for name, seen in self._seen.items():
-            cause = None if seen.error is None else str(seen.error)
-            self._registry.put_cause(name, cause)
-            self._say_once(name, *filter(None, (cause, *seen.ignored)))
+            self._registry.put_cause(name, None if seen.error is None else str(seen.error))
+            self._say_once(name, seen.ignored, seen.error)
         known = self._configured.models.keys() | self._configured.errors.keys()
         for name in self._registry.entries.keys() - known:
             self._told.pop(name, None)
             self._registry.put_removed(name)
 
-    def _say_once(self, name: str, *sentences: str) -> None:
-        if self._told.get(name, ()) != sentences:
-            self._told[name] = sentences
-            for sentence in sentences:
-                logger.warning(sentence, **({"model": name} if name else {}))
+    def _say_once(self, name: str, warnings: Sequence[str], error: LoadFailed | None = None) -> None:
+        told = (*warnings, *([] if error is None else [str(error)]))
+        if self._told.get(name, ()) == told:
+            return
+        self._told[name] = told
+        for sentence in warnings:
+            logger.warning(sentence, model=name)
+        if error is not None:
+            logger.error("model failed", model=name, cause=str(error), path=str(error.path))
 
     def _status(self, name: Name) -> VersionStatus | None:
         entry = self._registry.entries.get(name[0])
