@@ -57,7 +57,6 @@ class Request:
     model: str
     load: bool
     done: threading.Event = field(default_factory=threading.Event)
-    begun: bool = False
     found: bool = False
     failures: Mapping[int, str] = field(default_factory=dict)
 
@@ -160,6 +159,8 @@ class Reconciler:
         return _LONGEST_WAIT_S if self._loading else None
 
     def _look(self) -> None:
+        asked = _drained(self._asked)  # before the look, which has to be younger than the request
+        self._requests += asked
         try:
             found = self._source.configured()
         except LoadFailed as error:
@@ -168,7 +169,7 @@ class Reconciler:
                 logger.warning("the repository cannot be looked at, what is served stays", cause=self._lost)
             return
         self._lost = None
-        fresh = self._fresh(found)
+        fresh = self._fresh(asked, found)
         self._configured = found if fresh is None else self._only_chosen(found, fresh)
         seen = {}
         for name, config in self._configured.models.items():
@@ -181,10 +182,9 @@ class Reconciler:
             seen[name] = now
         self._seen = seen
 
-    def _fresh(self, found: Configured) -> set[str] | None:
+    def _fresh(self, asked: Sequence[Request], found: Configured) -> set[str] | None:
         """Begin what was asked for; return the models whose files count as they are now (None: all)."""
-        for request in _drained(self._asked):
-            self._requests.append(request)
+        for request in asked:
             request.found = request.model in found.models
             self._failures.forget_model(request.model)
             if request.load and request.found:
