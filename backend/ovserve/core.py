@@ -1,15 +1,20 @@
 """Settings -> the objects behind every door."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ovserve.config.model import ModelConfig
+from ovserve.config.model_flags import ModelFlags
+from ovserve.config.ovms_json import read_config
+from ovserve.config.plugin_config import translate
 from ovserve.config.settings import Settings
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.engine.openvino import Engine
-from ovserve.errors import LoadFailed, OVServeError
+from ovserve.errors import ConfigInvalid, LoadFailed, OVServeError
 from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import find_models
 from ovserve.serving.loader import Loader
@@ -32,9 +37,16 @@ class Core:
     control: Control
     loader: Loader
 
+    def load_all(self) -> None:
+        """Try every model; those that fail leave their cause. Raises `CannotStart` where there is none."""
+        wanted = model_configs(self.settings)
+        for name, cause in wanted.failed.items():
+            self.registry.put_failed(name, cause)
+        self.loader.load_all(wanted.models)
+
     def load(self) -> None:
         """Load everything; raises `CannotStart` where not one model can be served."""
-        self.loader.load_all(model_configs(self.settings))
+        self.load_all()
         if any(entry.available for entry in self.registry.entries.values()):
             return
         causes = "; ".join(
@@ -51,11 +63,22 @@ def compose(settings: Settings) -> Core:
     return Core(settings, registry, DataPlane(registry), Control(registry), loader)
 
 
-def model_configs(settings: Settings) -> list[ModelConfig]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The models to serve, and of those that cannot even be tried, by name, why."""
+
+    models: Sequence[ModelConfig]
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+def model_configs(settings: Settings) -> Wanted:
     """Find the models to serve; raises `CannotStart` where there is none to try."""
+    if settings.config_path is not None:
+        return _listed(settings.config_path)
+    own = _own(settings)
     if settings.model_name is not None and settings.model_path is not None:
-        return [_model_config(settings, settings.model_name, settings.model_path)]
-    assert settings.model_repository is not None  # noqa: S101 - Settings has one or the other
+        return Wanted([_model_config(own, settings.model_name, settings.model_path)])
+    assert settings.model_repository is not None  # noqa: S101 - Settings has exactly one source of models
     try:
         found = find_models(_absolute(settings.model_repository))
     except LoadFailed as error:
@@ -65,12 +88,36 @@ def model_configs(settings: Settings) -> list[ModelConfig]:
             f"model repository {settings.model_repository} holds no model: expected folders like "
             f"{settings.model_repository}/NAME/1/model.xml"
         )
-    return [_model_config(settings, name, path) for name, path in found.items()]
+    return Wanted([_model_config(own, name, path) for name, path in found.items()])
 
 
-def _model_config(settings: Settings, name: str, path: Path) -> ModelConfig:
-    """Take over every setting of a model; they go by the same names."""
-    own = settings.model_dump(include=ModelConfig.model_fields.keys() - {"name", "base_path"})
+def _listed(path: Path) -> Wanted:
+    """Read config.json; what is wrong in it is logged."""
+    try:
+        listed = read_config(path)
+    except ConfigInvalid as error:
+        raise CannotStart(f"{error} ({error.path})") from error
+    for warning in listed.warnings:
+        logger.warning(warning, path=str(path))
+    for refused in listed.errors:
+        logger.error("entry refused", **{refused.kind: refused.name}, cause=refused.sentence, path=str(path))
+    if listed.pipelines:
+        logger.warning("pipelines are not served yet", pipelines=[pipeline.name for pipeline in listed.pipelines])
+    if not (listed.models or listed.failed):
+        raise CannotStart(f"{path} lists no model")
+    return Wanted(listed.models, listed.failed)
+
+
+def _own(settings: Settings) -> dict[str, Any]:
+    """Take over every setting of a model; they go by the same names, and what is not set is the model's default."""
+    own = settings.model_dump(include=set(ModelFlags.model_fields), exclude_none=True)
+    translated = translate(settings.plugin_config)
+    for warning in translated.warnings:
+        logger.warning("plugin_config", warning=warning)
+    return {**own, "plugin_config": translated.properties}
+
+
+def _model_config(own: Mapping[str, Any], name: str, path: Path) -> ModelConfig:
     return ModelConfig(name=name, base_path=_absolute(path), **own)
 
 

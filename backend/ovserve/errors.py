@@ -14,7 +14,8 @@ OVServeError
 |-- Cancelled           the caller has gone
 |-- Unsupported         the server does not do this
 |-- InferenceFailed     the model failed on a request that fits it
-`-- LoadFailed          a model version cannot be served; the cause may be told to clients, the path may not
+|-- LoadFailed          a model version cannot be served; the cause may be told to clients, the path may not
+`-- ConfigInvalid       a configuration file as a whole is refused; its name may be told to clients, its path may not
 """
 
 from enum import Enum, auto
@@ -103,4 +104,17 @@ class LoadFailed(OVServeError):
 
     def __init__(self, cause: str, path: Path) -> None:
         super().__init__(cause)
+        self.path = path
+
+
+class ConfigInvalid(OVServeError):
+    """A configuration file is refused as a whole.
+
+    The sentence names the file without its folder and is fit for clients; `path` is for the server's log only.
+    """
+
+    code = Code.PRECONDITION
+
+    def __init__(self, cause: str, path: Path) -> None:
+        super().__init__(f"{path.name}: {cause}")
         self.path = path

@@ -36,10 +36,10 @@ def translate(given: Mapping[str, PropertyValue]) -> Translated:
         if name == key:
             properties[name] = _typed(name, value)
         elif name in given or name in properties:
-            warnings.append(f"plugin_config: {key} is an old name for {name}, which is given too; {key} is ignored")
+            warnings.append(f"{key} is an old name for {name}, which is given too; {key} is ignored")
         else:
             properties[name] = _typed(name, renamed)
-            warnings.append(f"plugin_config: {key} is an old name: taken as {name} {properties[name]}")
+            warnings.append(f"{key} is an old name: taken as {name} {properties[name]}")
     return Translated(properties, tuple(warnings))
 
 
@@ -54,10 +54,10 @@ def _typed(name: str, value: PropertyValue) -> PropertyValue:
         return str(value)
     if name in _WHOLE_NUMBERS and isinstance(value, str):
         if not _WHOLE_NUMBER.fullmatch(value.strip()):
-            raise ValueError(f"plugin_config: {name} must be a whole number, got '{value}'")
+            raise ValueError(f"{name} must be a whole number, got '{value}'")
         return int(value)
     if name in _SWITCHES and isinstance(value, str):
         if value.strip().lower() not in _SWITCH_WORDS:
-            raise ValueError(f"plugin_config: {name} must be true or false, got '{value}'")
+            raise ValueError(f"{name} must be true or false, got '{value}'")
         return _SWITCH_WORDS[value.strip().lower()]
     return value

@@ -49,30 +49,37 @@ class Loader:
             return
         for sentence in found.ignored:
             logger.warning(sentence, model=config.name, path=str(config.base_path))
-        self._load_latest(config, found)
+        self._load_wanted(config, found)
 
-    def _load_latest(self, config: ModelConfig, found: Versions) -> None:
-        """Load the highest version; when it fails, the next lower one (as OVMS's policy `latest`)."""
-        for version in sorted(found.places, reverse=True):
-            self._registry.put(config.name, version, VersionStatus(State.LOADING))
-            started_s = self._clock()
-            try:
-                model = self._load_version(config, version, found)
-            except LoadFailed as error:
-                self._registry.put(config.name, version, VersionStatus(State.LOADING, cause=str(error)))
-                logger.error(
-                    "version failed", model=config.name, version=version, cause=str(error), path=str(error.path)
-                )
-                continue
-            self._registry.put(config.name, version, VersionStatus(State.AVAILABLE, model, note=model.note))
-            logger.info(
-                "version available",
-                model=config.name,
-                version=version,
-                slots=model.slots,
-                seconds=round(self._clock() - started_s, 2),
-            )
-            return
+    def _load_wanted(self, config: ModelConfig, found: Versions) -> None:
+        """Load what the policy selects; without a version that fails it selects anew, as OVMS does."""
+        candidates, loaded = set(found.places), set[int]()
+        while left := [number for number in config.model_version_policy.select(candidates) if number not in loaded]:
+            if self._try_version(config, left[0], found):
+                loaded.add(left[0])
+            else:
+                candidates.remove(left[0])
+        if not self._registry.entries.get(config.name):
+            self._registry.put_failed(config.name, "model_version_policy selects none of the versions found")
+
+    def _try_version(self, config: ModelConfig, version: int, found: Versions) -> bool:
+        self._registry.put(config.name, version, VersionStatus(State.LOADING))
+        started_s = self._clock()
+        try:
+            model = self._load_version(config, version, found)
+        except LoadFailed as error:
+            self._registry.put(config.name, version, VersionStatus(State.LOADING, cause=str(error)))
+            logger.error("version failed", model=config.name, version=version, cause=str(error), path=str(error.path))
+            return False
+        self._registry.put(config.name, version, VersionStatus(State.AVAILABLE, model, note=model.note))
+        logger.info(
+            "version available",
+            model=config.name,
+            version=version,
+            slots=model.slots,
+            seconds=round(self._clock() - started_s, 2),
+        )
+        return True
 
     def _load_version(self, config: ModelConfig, version: int, found: Versions) -> Model:
         files = find_files(found.places[version])

@@ -94,7 +94,7 @@ def test_a_warning_alone_is_nothing_wrong(check: Check, tmp_path: Path) -> None:
     ("arguments", "code", "sentence"),
     [
         (("--model_repository", "/nonexistent"), 1, "model repository /nonexistent: the folder does not exist"),
-        ((), 2, "use either --model_repository, or --model_name with --model_path"),
+        ((), 2, "use one of: --model_repository, --config_path, or --model_name with --model_path"),
         (("--model_repository", "m", "--shape", "x"), 2, "--shape (or OVSERVE_SHAPE): 'x' is not a shape"),
     ],
 )
