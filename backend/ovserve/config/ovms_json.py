@@ -160,7 +160,7 @@ class _Reading:
             self._refuse("model", entry.name, (*place, "stateful"), "stateful models are not served")
             return
         try:
-            base_path = _local(entry.base_path, self._file.parent)
+            base_path = local_path(entry.base_path, self._file.parent)
         except ValueError as error:
             self._refuse("model", entry.name, (*place, "base_path"), str(error))
             return
@@ -191,7 +191,7 @@ class _Reading:
             self._refuse("library", library.name, (*place, "name"), _taken(library.name, "library"))
             return
         try:
-            self._libraries[library.name] = NodeLibrary(library.name, _local(library.base_path, self._file.parent))
+            self._libraries[library.name] = NodeLibrary(library.name, local_path(library.base_path, self._file.parent))
         except ValueError as error:
             self._refuse("library", library.name, (*place, "base_path"), str(error))
 
@@ -221,7 +221,7 @@ def _as_flags(entry: ModelEntry) -> dict[str, Any]:
     }
 
 
-def _local(text: str, folder: Path) -> Path:
+def local_path(text: str, folder: Path) -> Path:
     """Find what a base_path means; raises `ValueError` with a sentence that tells no absolute path."""
     if not text:
         raise ValueError("is missing: the model's folder or file")
