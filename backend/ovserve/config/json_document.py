@@ -18,8 +18,11 @@ def parse_document(text: str) -> Any:
     try:
         document = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
         duplicate = next(_duplicates(document, ()), None)
+        json.dumps(document, ensure_ascii=False).encode()  # which shows whether every text is one
     except json.JSONDecodeError as error:
         raise ValueError(f"it is not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from error
+    except UnicodeEncodeError as error:
+        raise ValueError("it is not JSON: a text in it has half a character (a lone surrogate)") from error
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if duplicate is not None:

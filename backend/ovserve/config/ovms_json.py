@@ -225,6 +225,8 @@ def local_path(text: str, folder: Path) -> Path:
     """Find what a base_path means; raises `ValueError` with a sentence that tells no absolute path."""
     if not text:
         raise ValueError("is missing: the model's folder or file")
+    if "\0" in text:
+        raise ValueError("holds a NUL character: no path does")
     if found := _REMOTE.match(text):
         raise ValueError(f"paths that begin with {found[0]} are not supported: expected a local folder or file")
     if ".." in PurePath(text).parts:

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ovserve.config.model import ModelConfig
 from ovserve.config.ovms_json import EntryError, OvmsConfig, config_file, parse_config, read_config
+from ovserve.config.ovms_schema import File, ModelEntry
 from ovserve.config.pipeline import PipelineConfig
 from ovserve.config.shapes import AUTO
 from ovserve.config.version_policy import All, Latest, Specific
@@ -163,6 +166,8 @@ def test_a_list_without_effect_is_told_unless_empty(name: str) -> None:
         ("", "it is not JSON: line 1, column 1: Expecting value"),
         ('{"model_config_list": [\n  {]}', "it is not JSON: line 2, column 4: Expecting property name"),
         ("[" * 100_000, "it is nested too deeply"),
+        ('{"model_config_list": ["\\ud800"]}', "it is not JSON: a text in it has half a character"),
+        (f'{{"model_config_list": [{"1" * 5000}]}}', "Exceeds the limit"),
         ('{"model_config_list": [NaN]}', "it is not JSON: NaN is no number of JSON"),
         ('{"model_config_list": [], "model_config_list": []}', "model_config_list: the key stands twice in its object"),
         (
@@ -235,6 +240,7 @@ def test_of_several_errors_the_first_is_told_and_the_rest_counted() -> None:
             ".plugin_config: INFERENCE_NUM_THREADS must be a whole number, got 'x'",
         ),
         ({"base_path": ""}, ".base_path: is missing"),
+        ({"base_path": "m\0"}, ".base_path: holds a NUL character"),
         ({"base_path": "../m"}, ".base_path: Path ../m escape with .. is forbidden."),
         ({"base_path": "a/../../m"}, ".base_path: Path a/../../m escape with .. is forbidden."),
         ({"base_path": "/srv/../m"}, ".base_path: Path escape with .. is forbidden."),
@@ -332,6 +338,48 @@ def test_the_values_are_frozen() -> None:
     (pipeline,) = entries(pipeline_config_list=[PIPELINE]).pipelines
     assert isinstance(pipeline, PipelineConfig)
     assert isinstance(pipeline.nodes, tuple)
+
+
+# Whatever comes
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["auto", "(1)", "m"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+ENTRIES = st.fixed_dictionaries(
+    {"name": st.just("m"), "base_path": st.text(max_size=5)},
+    optional=dict.fromkeys(ModelEntry.model_fields.keys() - {"name", "base_path"}, VALUES),
+)
+FILES = st.fixed_dictionaries(
+    {"model_config_list": VALUES | st.lists(st.fixed_dictionaries({"config": ENTRIES}), max_size=2)},
+    optional=dict.fromkeys(File.model_fields.keys() - {"model_config_list"}, VALUES),
+)
+
+
+@given(st.text() | VALUES.map(json.dumps) | FILES.map(json.dumps))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        read = parse_config(text, FILE)
+    except ConfigInvalid as error:
+        str(error).encode()
+        return
+    for error in read.errors:
+        error.sentence.encode()
+
+
+@given(ENTRIES)
+def test_any_entry_is_read_or_refused(entry: dict[str, Any]) -> None:
+    try:
+        read = entries(entry)
+    except ConfigInvalid:
+        return
+    assert len(read.models) + len(read.errors) == 1
 
 
 # The file itself
