@@ -32,7 +32,7 @@ def run(settings: Settings) -> int:
     with Events() as events, ThreadPoolExecutor(1, thread_name_prefix="load") as executor:
         core = compose(settings)
         server, addresses = _listen(core)
-        loading = executor.submit(core.load)
+        loading = executor.submit(core.load, may_be_empty=settings.control_mode != "none")
         loading.add_done_callback(lambda _: events.put_loaded())
         if events.get_is_stop():
             logger.warning("stopped while models were loading")
@@ -44,8 +44,9 @@ def run(settings: Settings) -> int:
             raise
         core.dataplane.open()
         server.follow()
-        print(f"ovserve: KServe v2 gRPC on {', '.join(addresses)}", flush=True)
-        events.get_is_stop()
+        with core.following():
+            print(f"ovserve: KServe v2 gRPC on {', '.join(addresses)}", flush=True)
+            events.get_is_stop()
         _drain(core, server)
     return 0
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ovserve.config.settings import Settings
 from ovserve.control import IndexRow
-from ovserve.core import Core, compose
+from ovserve.core import CannotStart, Core, compose
 from ovserve.tensors import TensorSpec, shape_text
 
 _READY = "READY"
@@ -21,7 +21,11 @@ def run(settings: Settings, *, as_json: bool) -> int:
     """
     with _quiet():
         core = compose(settings)
-        core.load_all()
+        try:
+            core.load(may_be_empty=True)
+        except CannotStart:
+            if not core.control.index():
+                raise
     rows = core.control.index()
     if as_json:
         print(json.dumps({"models": [_document(core, row) for row in rows], "ok": not _is_wrong(rows)}, indent=2))

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 # gRPC's C core writes to standard error by itself, over several lines; what matters of it we say ourselves.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -22,6 +22,7 @@ from ovserve.config_commands import CommandFailed, WrongUsage, add_to_config, li
 from ovserve.core import CannotStart
 from ovserve.demo import run as run_demo
 from ovserve.errors import ConfigInvalid
+from ovserve.install_triton import install
 from ovserve.observability import logs
 from ovserve.version import VERSION
 
@@ -47,6 +48,7 @@ _EXAMPLES = """Examples:
   ovserve --add_to_config --config_path models --model_name resnet --model_path resnet
   ovserve check --model_repository models                           what would be served, without serving it
   ovserve --model_repository models --grpc_bind_address 0.0.0.0     open to other machines
+  ovserve install-triton-backend /opt/tritonserver/backends         the same models inside Triton
 
 Flags take '_' or '-', and '--flag value' or '--flag=value'. A flag beats its environment variable.
 """
@@ -102,6 +104,30 @@ def demo(*, output_dir: Path = Path("ovserve-demo"), keep: bool = False) -> int:
         return run_demo(output_dir, keep=keep)
     except CannotStart as error:
         return _fail(str(error), START_FAILURE)
+
+
+_INSTALL_EXAMPLES = """Examples:
+
+  ovserve install-triton-backend /opt/tritonserver/backends
+  ovserve install-triton-backend backends --name openvino             also for models without config.pbtxt
+  ovserve install-triton-backend backends --python env/bin/python3    what Triton's stub will run
+"""
+
+
+@cli.command(name="install-triton-backend", help_epilogue=_INSTALL_EXAMPLES)
+def install_triton_backend(
+    backends: Path, /, *, name: Literal["openvino_py", "openvino"] = "openvino_py", python: str | None = None
+) -> int:
+    """Put the plug-in for Triton into its folder of backends, and check the Python that Triton will run it with.
+
+    Exit code 0 if all is in place, otherwise 1, and what to install.
+
+    Args:
+        backends: Triton's folder of backends.
+        name: Folder of the plug-in, and the backend that a config.pbtxt names.
+        python: Python that Triton's stub will run; default: the first python3 in PATH, as the stub looks for it.
+    """
+    return install(backends, name, python)
 
 
 cli.command(bench)

@@ -1,9 +1,13 @@
 """The door for those who manage: what is in the repository and how it is configured."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ovserve.config.model import ModelConfig
+from ovserve.errors import LoadFailed, LoadRejected, NotInRepository, NotInThisMode
+from ovserve.repository.source import Source
 from ovserve.requests import Metadata
+from ovserve.serving.reconciler import Reconciler, Request
 from ovserve.serving.registry import Entry, Registry, State, VersionStatus
 
 
@@ -21,15 +25,60 @@ class IndexRow:
 
 
 class Control:
-    """Protocol-neutral management."""
+    """Protocol-neutral management; `source` is given where models are loaded and unloaded by request."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, reconciler: Reconciler, source: Source | None) -> None:
         self._registry = registry
+        self._reconciler = reconciler
+        self._source = source
 
     def index(self, *, ready_only: bool = False) -> list[IndexRow]:
-        """List every version known, by name and number, in Triton's words: READY, LOADING, UNLOADING, UNAVAILABLE."""
-        rows = [row for name, entry in sorted(self._registry.entries.items()) for row in _rows(name, entry)]
+        """List every version known, by name and number, in Triton's words: READY, LOADING, UNLOADING, UNAVAILABLE.
+
+        In mode explicit also, by name only, what the repository has and nobody asked for.
+        """
+        entries = {name: entry for name, entry in self._registry.entries.items() if not entry.removed}
+        rows = [row for name, entry in entries.items() for row in _rows(name, entry)]
+        rows += [IndexRow(name, None, "", "") for name in self._found() if name not in entries]
+        rows.sort(key=lambda row: (row.name, row.version or 0))
         return [row for row in rows if row.state == "READY" or not ready_only]
+
+    def load(self, name: str) -> None:
+        """Load a model as it lies in the repository now, or load it anew where it has changed.
+
+        Raises `NotInThisMode`, `NotInRepository`, and `LoadRejected` where a version of it cannot be loaded; what was
+        served of it before goes on.
+        """
+        request = self._ask(name, load=True)
+        if not request.found:
+            raise NotInRepository(f"failed to load '{name}', failed to poll from model repository")
+        entry = self._registry.entries.get(name)
+        failures = sorted(request.failures.items())
+        causes = [f"version {version} is at UNAVAILABLE state: {cause};" for version, cause in failures]
+        if not causes and entry is not None and entry.cause is not None:
+            causes = [entry.cause]
+        if causes:
+            raise LoadRejected(f"load failed for model '{name}': {' '.join(causes)}")
+
+    def unload(self, name: str) -> None:
+        """Stop serving a model, after the requests in flight; one that is not served needs nothing.
+
+        Raises `NotInThisMode`.
+        """
+        self._ask(name, load=False)
+
+    def _ask(self, name: str, *, load: bool) -> Request:
+        if self._source is None:
+            raise NotInThisMode("models are loaded and unloaded by request only with --model_control_mode explicit")
+        return self._reconciler.ask(name, load=load)
+
+    def _found(self) -> Collection[str]:
+        if self._source is None:
+            return ()
+        try:
+            return self._source.configured().models
+        except LoadFailed:
+            return ()
 
     def model_config(self, name: str, version: int | None) -> tuple[ModelConfig, Metadata]:
         """Return how a version is served; raises `NotFound` or `NotReady`."""

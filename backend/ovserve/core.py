@@ -1,23 +1,26 @@
 """Settings -> the objects behind every door."""
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ovserve.config.model import ModelConfig
 from ovserve.config.model_flags import ModelFlags
-from ovserve.config.ovms_json import read_config
 from ovserve.config.plugin_config import translate
 from ovserve.config.settings import Settings
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.engine.openvino import Engine
-from ovserve.errors import ConfigInvalid, LoadFailed, OVServeError
+from ovserve.errors import LoadFailed, OVServeError
 from ovserve.observability.logs import get_logger
-from ovserve.repository.layout import find_models
-from ovserve.serving.loader import Loader
+from ovserve.repository.config_file import ConfigFile
+from ovserve.repository.source import Repositories, SingleModel, Source
+from ovserve.serving.following import Following
+from ovserve.serving.loader import load_version
+from ovserve.serving.reconciler import ALL, Reconciler
 from ovserve.serving.registry import Registry
 
 logger = get_logger("ovserve")
@@ -35,77 +38,72 @@ class Core:
     registry: Registry
     dataplane: DataPlane
     control: Control
-    loader: Loader
+    source: Source
+    reconciler: Reconciler
 
-    def load_all(self) -> None:
-        """Try every model; those that fail leave their cause. Raises `CannotStart` where there is none."""
-        wanted = model_configs(self.settings)
-        for name, cause in wanted.failed.items():
-            self.registry.put_failed(name, cause)
-        self.loader.load_all(wanted.models)
+    def load(self, *, may_be_empty: bool = False) -> None:
+        """Load everything once; raises `CannotStart` where not one model can be served.
 
-    def load(self) -> None:
-        """Load everything; raises `CannotStart` where not one model can be served."""
-        self.load_all()
+        `may_be_empty` lets a repository or config.json without a model that can be served wait for one.
+        """
+        try:
+            self.reconciler.pass_once()
+        except LoadFailed as error:
+            raise CannotStart(str(error)) from error
         if any(entry.available for entry in self.registry.entries.values()):
             return
+        if may_be_empty and self.settings.model_path is None:
+            logger.warning("no model can be served yet", places=[str(path) for path in self.source.paths])
+            return
+        rows = self.control.index()
+        if not rows and self.settings.config_path is not None:
+            raise CannotStart(f"{self.settings.config_path} lists no model")
+        if not rows:
+            shown = ", ".join(map(str, self.settings.model_repository or ()))
+            raise CannotStart(
+                f"model repository {shown} holds no model: expected folders like {shown}/NAME/1/model.xml"
+            )
         causes = "; ".join(
-            f"{row.name}{'' if row.version is None else f' version {row.version}'}: {row.reason}"
-            for row in self.control.index()
+            f"{row.name}{'' if row.version is None else f' version {row.version}'}: {row.reason}" for row in rows
         )
         raise CannotStart(f"no model can be served: {causes}")
+
+    def following(self) -> Following:
+        """Follow the repository from now on, for the time of a `with` block."""
+        mode, poll_s = self.settings.control_mode, self.settings.file_system_poll_wait_seconds
+        return Following(self.reconciler, self.source.paths, mode, poll_s)
 
 
 def compose(settings: Settings) -> Core:
     """Make the objects; nothing is loaded and nothing listens yet. Raises `CannotStart`."""
     registry = Registry()
-    loader = Loader(Engine(_prepared_cache(settings.cache_dir)), registry)
-    return Core(settings, registry, DataPlane(registry), Control(registry), loader)
+    source = _source(settings)
+    load = partial(load_version, Engine(_prepared_cache(settings.cache_dir)))
+    mode = settings.control_mode
+    is_explicit = mode == "explicit"
+    reconciler = Reconciler(
+        source,
+        load,
+        registry,
+        follows=not is_explicit,
+        retries=mode in {"watch", "poll"},
+        chosen=settings.load_model if is_explicit else (ALL,),
+    )
+    control = Control(registry, reconciler, source if is_explicit else None)
+    return Core(settings, registry, DataPlane(registry), control, source, reconciler)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The models to serve, and of those that cannot even be tried, by name, why."""
-
-    models: Sequence[ModelConfig]
-    failed: Mapping[str, str] = field(default_factory=dict)
-
-
-def model_configs(settings: Settings) -> Wanted:
-    """Find the models to serve; raises `CannotStart` where there is none to try."""
+def _source(settings: Settings) -> Source:
+    allow_symlinks = settings.allow_symlinks
     if settings.config_path is not None:
-        return _listed(settings.config_path)
+        return ConfigFile(settings.config_path, allow_symlinks=allow_symlinks)
     own = _own(settings)
     if settings.model_name is not None and settings.model_path is not None:
-        return Wanted([_model_config(own, settings.model_name, settings.model_path)])
+        config = _model_config(own, settings.model_name, settings.model_path)
+        return SingleModel(config, allow_symlinks=allow_symlinks)
     assert settings.model_repository is not None  # noqa: S101 - Settings has exactly one source of models
-    try:
-        found = find_models(_absolute(settings.model_repository))
-    except LoadFailed as error:
-        raise CannotStart(f"model repository {settings.model_repository}: {error}") from error
-    if not found:
-        raise CannotStart(
-            f"model repository {settings.model_repository} holds no model: expected folders like "
-            f"{settings.model_repository}/NAME/1/model.xml"
-        )
-    return Wanted([_model_config(own, name, path) for name, path in found.items()])
-
-
-def _listed(path: Path) -> Wanted:
-    """Read config.json; what is wrong in it is logged."""
-    try:
-        listed = read_config(path)
-    except ConfigInvalid as error:
-        raise CannotStart(f"{error} ({error.path})") from error
-    for warning in listed.warnings:
-        logger.warning(warning, path=str(path))
-    for refused in listed.errors:
-        logger.error("entry refused", **{refused.kind: refused.name}, cause=refused.sentence, path=str(path))
-    if listed.pipelines:
-        logger.warning("pipelines are not served yet", pipelines=[pipeline.name for pipeline in listed.pipelines])
-    if not (listed.models or listed.failed):
-        raise CannotStart(f"{path} lists no model")
-    return Wanted(listed.models, listed.failed)
+    folders = tuple(map(_absolute, settings.model_repository))
+    return Repositories(folders, partial(_model_config, own), allow_symlinks=allow_symlinks)
 
 
 def _own(settings: Settings) -> dict[str, Any]:

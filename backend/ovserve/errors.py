@@ -9,12 +9,16 @@ OVServeError
 |-- ShapeRefused        the model is served in any shape that it can take, and cannot take this one
 |-- NotFound            no such model or version
 |-- NotReady            it exists, but cannot answer now
+|-- NotInThisMode       models are loaded and unloaded by request only in mode explicit
+|-- NotInRepository     a model that is to be loaded is not there
+|-- LoadRejected        a model that is to be loaded cannot be
 |-- Overloaded          try again later
 |-- DeadlineExceeded    the caller's time is over
 |-- Cancelled           the caller has gone
 |-- Unsupported         the server does not do this
 |-- InferenceFailed     the model failed on a request that fits it
 |-- LoadFailed          a model version cannot be served; the cause may be told to clients, the path may not
+|   `-- Unreadable      whether it can be served is not known: its files cannot be looked at
 `-- ConfigInvalid       a configuration file as a whole is refused; its name may be told to clients, its path may not
 """
 
@@ -74,6 +78,18 @@ class NotReady(OVServeError):
     code = Code.NOT_READY
 
 
+class NotInThisMode(OVServeError):
+    code = Code.NOT_READY
+
+
+class NotInRepository(OVServeError):
+    code = Code.INTERNAL  # as Triton
+
+
+class LoadRejected(OVServeError):
+    code = Code.INVALID  # as Triton
+
+
 class Overloaded(OVServeError):
     code = Code.OVERLOADED
 
@@ -105,6 +121,10 @@ class LoadFailed(OVServeError):
     def __init__(self, cause: str, path: Path) -> None:
         super().__init__(cause)
         self.path = path
+
+
+class Unreadable(LoadFailed):
+    """A folder is there but cannot be looked at, so nothing is known of what is in it."""
 
 
 class ConfigInvalid(OVServeError):

@@ -1,7 +1,6 @@
 """README's blocks run as they stand there, but for the port, which is a free one."""
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from checkout_copy import copy_of_the_checkout
 from readme import CHECKOUT, readme
 from server_process import READY
 
@@ -35,23 +35,6 @@ class Running:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
-
-
-def copy_of_the_checkout(target: Path) -> Path:
-    """Copy what a clone would have, and what is about to be committed."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=CHECKOUT,
-        capture_output=True,
-        check=False,
-    )
-    if listed.returncode != 0:  # an unpacked archive: everything is the project's
-        return Path(shutil.copytree(CHECKOUT, target, ignore=shutil.ignore_patterns(".venv", "__pycache__")))
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (CHECKOUT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(CHECKOUT / name, target / name)
-    return target
 
 
 def wait_until_ready(process: "subprocess.Popen[str]") -> int:

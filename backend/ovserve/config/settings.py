@@ -3,16 +3,23 @@
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ovserve.config.model_flags import ModelFlags
 
 GIB = 1 << 30
 
+ControlMode = Literal["watch", "poll", "explicit", "none"]
+
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 _LOOKS_LIKE_AN_IP = re.compile(r"[0-9A-Fa-f.:]+")
+
+
+def _several(value: Any) -> Any:
+    """Take one where there may be several."""
+    return (value,) if isinstance(value, str | Path) else value
 
 
 def _addresses(value: str) -> str:
@@ -30,8 +37,9 @@ class Source(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    model_repository: Path | None = Field(
-        default=None, description="Folder of models, each NAME/VERSION/model.xml (or .onnx, .pdmodel, .pb, .tflite)."
+    model_repository: Annotated[tuple[Path, ...] | None, BeforeValidator(_several)] = Field(
+        default=None,
+        description="Folder of models, NAME/VERSION/model.xml (or .onnx, .pdmodel, .pb, .tflite); may be repeated.",
     )
     model_name: str | None = Field(default=None, min_length=1, description="Name of the one model to serve.")
     model_path: Path | None = Field(
@@ -55,6 +63,20 @@ class Settings(ModelFlags, Source):
     grpc_max_message_bytes: int = Field(
         default=GIB, ge=1024, le=2 * GIB - 1, description="Largest gRPC message, in and out."
     )
+    model_control_mode: ControlMode = Field(
+        default="watch",
+        description="How changes on disk are noticed: by events, at intervals, on request only, or not at all.",
+    )
+    load_model: tuple[str, ...] = Field(
+        default=(), description="Model to load at start in mode explicit; may be repeated, * for all."
+    )
+    file_system_poll_wait_seconds: float = Field(
+        default=1,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds between looks where events do not tell of changes; 0: never look again.",
+    )
+    allow_symlinks: bool = Field(default=False, description="Follow links that lead out of the repository.")
     exit_timeout_secs: float = Field(
         default=30,
         ge=0,
@@ -88,6 +110,18 @@ class Settings(ModelFlags, Source):
         if self.port == 0:
             raise ValueError("--port 0 turns gRPC off, and there is no other way in: give a port, or auto")
         return self
+
+    @model_validator(mode="after")
+    def _models_to_load_need_mode_explicit(self) -> "Settings":
+        if self.load_model and self.model_control_mode != "explicit":
+            raise ValueError("--load_model is for --model_control_mode explicit: in other modes every model is loaded")
+        return self
+
+    @property
+    def control_mode(self) -> ControlMode:
+        """The mode in force: without looks at intervals there is nothing that could notice a change (as OVMS)."""
+        is_off = self.file_system_poll_wait_seconds == 0 and self.model_control_mode in {"watch", "poll"}
+        return "none" if is_off else self.model_control_mode
 
     @property
     def grpc_addresses(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from ovserve.errors import LoadFailed
+from ovserve.errors import LoadFailed, Unreadable
 
 
 class Kind(Enum):
@@ -131,7 +131,7 @@ def _entries(folder: Path) -> list[Path]:
     except PermissionError:
         raise _denied(folder) from None
     except OSError as error:
-        raise LoadFailed(f"the folder cannot be read: {error.strerror}", folder) from None
+        raise Unreadable(f"the folder cannot be read: {error.strerror}", folder) from None
 
 
 def _is_dir(path: Path) -> bool:
@@ -157,5 +157,5 @@ def _mode(path: Path) -> int | None:
         return 0
 
 
-def _denied(folder: Path) -> LoadFailed:
-    return LoadFailed("the folder cannot be read by the server's user: permission denied", folder)
+def _denied(folder: Path) -> Unreadable:
+    return Unreadable("the folder cannot be read by the server's user: permission denied", folder)

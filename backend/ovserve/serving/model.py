@@ -9,6 +9,7 @@ from ovserve.engine.pool import SlotPool
 from ovserve.engine.reshaper import Reshaper, Slots
 from ovserve.errors import InferenceFailed, InvalidInput, WrongTensors
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
+from ovserve.serving.in_flight import InFlight
 from ovserve.serving.variants import Shapes, Variants
 from ovserve.tensors import Tensor
 
@@ -24,6 +25,7 @@ class Model:
         self.slots = len(loaded.slots)
         self.note = loaded.note
         self.warnings = loaded.warnings
+        self.in_flight = InFlight()
         self._label = f"model '{config.name}' version {version}"
         self._dry_run = loaded.dry_run
         self._inputs = {spec.name: spec for spec in loaded.inputs}
@@ -64,10 +66,11 @@ class Model:
 
     def infer(self, request: InferRequest, caller: Caller) -> InferResponse:
         self._check(request)
-        try:
-            outputs = self._run(request, caller)
-        except (InferenceFailed, InvalidInput) as error:
-            raise type(error)(f"{self._label}: {error}") from error
+        with self.in_flight:
+            try:
+                outputs = self._run(request, caller)
+            except (InferenceFailed, InvalidInput) as error:
+                raise type(error)(f"{self._label}: {error}") from error
         return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id)
 
     def _run(self, request: InferRequest, caller: Caller) -> Mapping[str, Tensor]:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
 
@@ -24,7 +24,8 @@ class State(Enum):
 class VersionStatus:
     """`cause` says why a version failed, in words fit for clients; a version that is AVAILABLE has its `model`.
 
-    `note` says of one that is AVAILABLE why it is served otherwise than asked for.
+    `note` says of one that is AVAILABLE why it is served otherwise than asked for, of one that is LOADING what it still
+    lacks.
     """
 
     state: State
@@ -39,10 +40,11 @@ _NONE: Versions = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model by name; `cause` says why no version was even found."""
+    """A model by name; `cause` says why no version was even found, `removed` that it is not configured any more."""
 
     versions: Versions = field(default_factory=lambda: _NONE)
     cause: str | None = None
+    removed: bool = False
 
     @property
     def available(self) -> dict[int, Model]:
@@ -72,15 +74,39 @@ class Registry:
 
     def put(self, name: str, version: int, status: VersionStatus) -> None:
         with self._lock:
-            versions = {**self._entries.get(name, Entry()).versions, version: status}
-            self._entries = {**self._entries, name: Entry(versions)}
+            entry = self._entries.get(name, Entry())
+            self._replace(name, replace(entry, versions={**entry.versions, version: status}, removed=False))
         self._notify()
 
-    def put_failed(self, name: str, cause: str) -> None:
-        """Record a model in which no version was found."""
+    def put_cause(self, name: str, cause: str | None) -> None:
+        """Record why no version of a model is found, or that there is no such reason any more."""
         with self._lock:
-            self._entries = {**self._entries, name: Entry(cause=cause)}
+            entry = self._entries.get(name)
+            changed = Entry(cause=cause) if entry is None else replace(entry, cause=cause, removed=False)
+            if changed == entry:
+                return
+            self._replace(name, changed)
         self._notify()
+
+    def remove_version(self, name: str, version: int) -> None:
+        """Forget a version that never was served."""
+        with self._lock:
+            entry = self._entries[name]
+            versions = {number: status for number, status in entry.versions.items() if number != version}
+            self._replace(name, replace(entry, versions=versions))
+        self._notify()
+
+    def put_removed(self, name: str) -> None:
+        """Record that a model is not configured any more; its versions keep their states."""
+        with self._lock:
+            entry = self._entries[name]
+            if entry.removed:
+                return
+            self._replace(name, replace(entry, cause=None, removed=True))
+        self._notify()
+
+    def _replace(self, name: str, entry: Entry) -> None:
+        self._entries = {**self._entries, name: entry}
 
     def _notify(self) -> None:
         for listener in self._listeners:
@@ -89,7 +115,7 @@ class Registry:
     def find(self, name: str, version: int | None = None) -> Model:
         """Find the version asked for, or the highest that is available; raises `NotFound` or `NotReady`."""
         entry = self._entries.get(name)
-        if entry is None:
+        if entry is None or (entry.removed and not entry.available):
             raise NotFound(f"model '{name}' is not found")
         available = entry.available
         if version is None and available:

@@ -54,7 +54,7 @@ def test_a_failed_version_says_its_cause(version: int | None) -> None:
 
 def test_a_model_without_versions_says_its_cause() -> None:
     made = Registry()
-    made.put_failed("m", "no version found")
+    made.put_cause("m", "no version found")
     with pytest.raises(NotFound, match="model 'm' is not available: no version found"):
         made.find("m")
 
@@ -63,14 +63,14 @@ def test_listeners_hear_of_every_change() -> None:
     made, heard = Registry(), []
     made.on_change(lambda: heard.append(len(made.entries)))
     made.put("a", 1, LOADING)
-    made.put_failed("b", "gone")
+    made.put_cause("b", "gone")
     assert heard == [1, 2]
 
 
 def test_the_index_speaks_tritons_words_in_order() -> None:
     made = registry(v2=AVAILABLE, v1=FAILED, v3=LOADING)
-    made.put_failed("a", "no version found")
-    assert Control(made).index() == [
+    made.put_cause("a", "no version found")
+    assert Control(made, None, None).index() == [
         IndexRow("a", None, "UNAVAILABLE", "no version found"),
         IndexRow("m", 1, "UNAVAILABLE", FAILED.cause or ""),
         IndexRow("m", 2, "READY", ""),
@@ -79,4 +79,6 @@ def test_the_index_speaks_tritons_words_in_order() -> None:
 
 
 def test_the_index_of_what_is_ready_leaves_out_the_rest() -> None:
-    assert Control(registry(v2=AVAILABLE, v1=FAILED)).index(ready_only=True) == [IndexRow("m", 2, "READY", "")]
+    assert Control(registry(v2=AVAILABLE, v1=FAILED), None, None).index(ready_only=True) == [
+        IndexRow("m", 2, "READY", "")
+    ]

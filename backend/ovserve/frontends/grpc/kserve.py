@@ -23,7 +23,7 @@ from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
-EXTENSIONS = ("model_configuration",)
+EXTENSIONS = ("model_configuration", "model_repository", "model_repository(unload_dependents)")
 
 logger = get_logger("ovserve.grpc")
 
@@ -75,8 +75,26 @@ class InferenceService:
             response.models.add(name=row.name, version=version, state=row.state, reason=row.reason)
         return response
 
+    def RepositoryModelLoad(self, request: Any, _context: Context) -> Any:
+        _check_management("RepositoryModelLoad", request)
+        self._control.load(request.model_name)
+        return pb.RepositoryModelLoadResponse()
+
+    def RepositoryModelUnload(self, request: Any, _context: Context) -> Any:
+        _check_management("RepositoryModelUnload", request, "unload_dependents")
+        self._control.unload(request.model_name)
+        return pb.RepositoryModelUnloadResponse()
+
     def ModelInfer(self, request: Any, context: Context) -> Any:
         return codec.encode(self._dataplane.infer(codec.decode(request), context))
+
+
+def _check_management(rpc: str, request: Any, *known: str) -> None:
+    if request.repository_name:
+        raise Unsupported(f"{rpc}: 'repository_name' is not supported")
+    unknown = request.parameters.keys() - set(known)
+    if unknown:
+        raise Unsupported(f"{rpc}: parameter '{min(unknown)}' is not supported")
 
 
 def handlers(service: InferenceService) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ovserve.serving.registry import Registry
 
 # Health, readiness and metadata have threads of their own, so that they answer however busy the models are.
 _PROBE_THREADS = 4
+_MANAGEMENT_THREADS = 4
 # Requests beyond what the models admit need a thread too, for the moment it takes to refuse them.
 _SPARE_THREADS = 16
 
@@ -45,6 +46,10 @@ class GrpcServer:
         methods = handlers(InferenceService(dataplane, control))
         self._infer_threads = HandlerThreads("grpc-infer")
         methods["ModelInfer"].unary_unary.experimental_thread_pool = self._infer_threads
+        # A load may take minutes: those who ask for one wait on threads of their own.
+        management = ThreadPoolExecutor(_MANAGEMENT_THREADS, thread_name_prefix="grpc-management")
+        for name in ("RepositoryModelLoad", "RepositoryModelUnload"):
+            methods[name].unary_unary.experimental_thread_pool = management
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE.full_name, methods),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE.full_name, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME)

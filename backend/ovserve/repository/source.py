@@ -1,0 +1,81 @@
+"""Where models come from: one model, or every folder of model repositories."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ovserve.config.model import ModelConfig
+from ovserve.errors import LoadFailed
+from ovserve.repository.layout import find_models
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The models that are configured, and why others cannot be (by name).
+
+    `roots` are the folders that a model's links must not leave; a model without one may have links to anywhere.
+    """
+
+    models: Mapping[str, ModelConfig]
+    errors: Mapping[str, str] = field(default_factory=dict)
+    roots: Mapping[str, Path] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """Tells which models are configured now."""
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        """What to watch for changes."""
+        ...
+
+    def configured(self) -> Configured:
+        """Look; raises `LoadFailed` where nothing can be known now."""
+        ...
+
+
+class SingleModel:
+    """One model, from its folder or its file."""
+
+    def __init__(self, config: ModelConfig, *, allow_symlinks: bool) -> None:
+        self._config = config
+        self._allow_symlinks = allow_symlinks
+        self.paths = (config.base_path,)
+
+    def configured(self) -> Configured:
+        name, base = self._config.name, self._config.base_path
+        real = Path(os.path.realpath(base))
+        roots = {} if self._allow_symlinks else {name: real if real.is_dir() else real.parent}
+        return Configured({name: self._config}, roots=roots)
+
+
+class Repositories:
+    """Every folder of several model repositories."""
+
+    def __init__(
+        self, folders: Sequence[Path], config: Callable[[str, Path], ModelConfig], *, allow_symlinks: bool
+    ) -> None:
+        self.paths = tuple(folders)
+        self._config = config
+        self._allow_symlinks = allow_symlinks
+
+    def configured(self) -> Configured:
+        models: dict[str, ModelConfig] = {}
+        errors: dict[str, str] = {}
+        roots: dict[str, Path] = {}
+        for folder in self.paths:
+            try:
+                found = find_models(folder)
+            except LoadFailed as error:
+                raise LoadFailed(f"model repository {folder}: {error}", folder) from error
+            for name, path in found.items():
+                if name in models or name in errors:
+                    errors[name] = f"model '{name}' is found in more than one model repository"
+                    models.pop(name, None)
+                    continue
+                models[name] = self._config(name, path)
+                if not self._allow_symlinks:
+                    roots[name] = Path(os.path.realpath(folder))
+        return Configured(models, errors, roots)

@@ -1,0 +1,349 @@
+"""Brings what is served in line with what is configured and what lies on disk, again and again."""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TypeAlias, TypeVar
+
+from ovserve.config.model import ModelConfig
+from ovserve.errors import LoadFailed, Unreadable
+from ovserve.observability.logs import get_logger
+from ovserve.repository.look import SeenModel, look
+from ovserve.repository.source import Configured, Source
+from ovserve.serving.desired import Desired, Name, Wanted, desire
+from ovserve.serving.difference import difference
+from ovserve.serving.failures import Failures
+from ovserve.serving.model import Model
+from ovserve.serving.registry import Registry, State, VersionStatus
+from ovserve.serving.steadiness import NEXT_LOOK_S, Steadiness
+
+PARALLEL_LOADS = 4  # Triton's --model-load-thread-count
+
+ALL = "*"
+
+# A version that fails while its files are this young is probably still being copied.
+_YOUNG_S = 10.0
+_LONGEST_WAIT_S = 60.0
+
+_T = TypeVar("_T")
+
+LoadVersion: TypeAlias = Callable[[ModelConfig, int, Path], Model]
+
+logger = get_logger("ovserve.repository")
+
+
+@dataclass(frozen=True, slots=True)
+class _Landed:
+    """What became of a load: a model, a failure, or neither where the files changed meanwhile."""
+
+    name: Name
+    wanted: Wanted
+    seconds: float
+    model: Model | None = None
+    error: LoadFailed | None = None
+
+
+@dataclass(slots=True)
+class Request:
+    """Somebody asks to have a model loaded, or unloaded, and waits for `done`.
+
+    `found` says whether the repository has it, `failures` why versions could not be loaded.
+    """
+
+    model: str
+    load: bool
+    done: threading.Event = field(default_factory=threading.Event)
+    begun: bool = False
+    found: bool = False
+    failures: Mapping[int, str] = field(default_factory=dict)
+
+
+class Reconciler:
+    """One thread at a time calls `step`; loads run beside it, and one that fails or takes long delays no other.
+
+    `follows` says whether changes on disk count by themselves. If not, only models that are `chosen` are served, and
+    each as it was when its load was asked for.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        load_version: LoadVersion,
+        registry: Registry,
+        *,
+        follows: bool = True,
+        retries: bool = True,
+        chosen: Collection[str] = (ALL,),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.dirty = threading.Event()
+        self._source = source
+        self._load_version = load_version
+        self._registry = registry
+        self._follows = follows
+        self._retries = retries
+        self._chosen = set(chosen)
+        self._clock = clock
+        self._began_s = clock()
+        self._configured = Configured({})
+        self._seen: Mapping[str, SeenModel] = {}
+        self._desired: Desired = {}
+        self._served: dict[Name, Wanted] = {}
+        self._loading: dict[Name, Wanted] = {}
+        self._failures = Failures(clock, retries=retries)
+        self._steadiness = Steadiness(clock)
+        self._told: dict[str, tuple[str, ...]] = {}
+        self._asked: SimpleQueue[Request] = SimpleQueue()
+        self._requests: list[Request] = []
+        self._landed: SimpleQueue[_Landed] = SimpleQueue()
+        self._emptied: SimpleQueue[tuple[Name, Model]] = SimpleQueue()
+        self._executor = ThreadPoolExecutor(PARALLEL_LOADS, thread_name_prefix="load")
+
+    @property
+    def has_links(self) -> bool:
+        """Tell whether file system events may be missing: they do not come from behind links."""
+        return any(seen.has_links for seen in self._seen.values())
+
+    def pass_once(self) -> None:
+        """Go on until all that can be loaded now is loaded or has failed; raises `LoadFailed` for the source."""
+        configured = self._source.configured()
+        for name in configured.models if ALL in self._chosen else self._chosen:
+            self._asked.put(Request(name, load=True))
+        while (wait_s := self.step()) is not None:
+            self.dirty.wait(wait_s)
+
+    def run(self, period_s: Callable[[], float | None], stopped: threading.Event) -> None:
+        """Go on until `stopped`: look anew when `dirty` is set, and after `period_s` (None: only when dirty)."""
+        while not stopped.is_set():
+            try:
+                soon_s = self.step()
+            except Exception:
+                # The last line of defence: a fault of ours must not end all watching.
+                logger.exception("the repository could not be looked at")
+                soon_s = _LONGEST_WAIT_S
+            retry_s = self._failures.next_retry_s(self._loading)
+            waits_s = [wait_s for wait_s in (soon_s, retry_s, period_s()) if wait_s is not None]
+            self.dirty.wait(min(waits_s, default=None))
+
+    def ask(self, model: str, *, load: bool) -> Request:
+        """Have a model loaded as it now lies on disk, or unloaded, and wait for that; `run` must be running."""
+        request = Request(model, load)
+        self._asked.put(request)
+        self.dirty.set()
+        request.done.wait()
+        return request
+
+    def step(self) -> float | None:
+        """Look, decide and act, without waiting; return in how many seconds to look again at the latest.
+
+        None where nothing is under way.
+        """
+        self.dirty.clear()
+        self._land()
+        self._look()
+        failed = self._failed()
+        self._desired = desire(self._configured.models, self._seen, failed)
+        todo = difference(self._desired, self._served, failed)
+        unsteady = {name for name, wanted in todo.load.items() if not self._begin(name, wanted)}
+        for name in todo.retire:
+            self._retire(name)
+        self._forget()
+        self._tell()
+        self._answer(unsteady)
+        if unsteady:
+            return NEXT_LOOK_S
+        return _LONGEST_WAIT_S if self._loading else None
+
+    def _look(self) -> None:
+        try:
+            found = self._source.configured()
+        except LoadFailed as error:
+            self._say_once("", str(error))
+            return
+        self._told.pop("", None)
+        fresh = self._fresh(found)
+        self._configured = found if fresh is None else self._only_chosen(found, fresh)
+        seen = {}
+        for name, config in self._configured.models.items():
+            if fresh is not None and name not in fresh:
+                seen[name] = self._seen[name]
+                continue
+            now = look(config.base_path, self._configured.roots.get(name))
+            if isinstance(now.error, Unreadable) and name in self._seen:
+                now = replace(self._seen[name], error=now.error)
+            seen[name] = now
+        self._seen = seen
+
+    def _fresh(self, found: Configured) -> set[str] | None:
+        """Begin what was asked for; return the models whose files count as they are now (None: all)."""
+        for request in _drained(self._asked):
+            self._requests.append(request)
+            request.found = request.model in found.models
+            self._failures.forget_model(request.model)
+            if request.load and request.found:
+                self._chosen.add(request.model)
+            elif not request.load:
+                self._chosen.discard(request.model)
+        return None if self._follows else {request.model for request in self._requests if request.found}
+
+    def _only_chosen(self, found: Configured, fresh: Collection[str]) -> Configured:
+        models = {name: config for name, config in self._configured.models.items() if name in self._chosen}
+        models |= {name: found.models[name] for name in fresh if name in self._chosen}
+        errors = {name: error for name, error in found.errors.items() if name in self._chosen}
+        return Configured(models, errors, found.roots)
+
+    def _answer(self, unsteady: Collection[Name]) -> None:
+        """Tell those who asked when nothing of their model is under way any more."""
+        busy = {name for name, _ in (*self._loading, *unsteady)}
+        for request in [request for request in self._requests if request.model not in busy]:
+            request.failures = self._failures.of(request.model)
+            self._requests.remove(request)
+            request.done.set()
+
+    def _failed(self) -> set[Name]:
+        """Find the versions that cannot be loaded as they are now."""
+        return {
+            (name, version)
+            for name, config in self._configured.models.items()
+            for version, seen in self._seen[name].versions.items()
+            if self._failures.has((name, version), Wanted(config, seen))
+        }
+
+    def _begin(self, name: Name, wanted: Wanted) -> bool:
+        """Start a load unless it is too early; tell whether the files are steady."""
+        if name in self._loading or not self._failures.may_try(name, wanted):
+            return True
+        if name not in self._served and not self._failures.has(name, wanted):
+            self._put(name, VersionStatus(State.LOADING))
+        if not self._steadiness.is_steady(name, wanted.seen):
+            return False
+        self._loading[name] = wanted
+        self._executor.submit(self._load, name, wanted)
+        return True
+
+    def _load(self, name: Name, wanted: Wanted) -> None:
+        started_s = self._clock()
+        model: Model | None = None
+        error: LoadFailed | None = None
+        try:
+            if wanted.seen.error is not None:
+                raise LoadFailed(wanted.seen.error, wanted.seen.place)  # noqa: TRY301 - handled like any other
+            model = self._load_version(wanted.config, name[1], wanted.seen.place)
+        except LoadFailed as refused:
+            error = refused
+        except Exception as fault:
+            # The last line of defence: a fault of ours in one model must not stop the others.
+            logger.exception("version failed", model=name[0], version=name[1])
+            error = LoadFailed(f"internal error while loading: {type(fault).__name__}", wanted.seen.place)
+        if wanted.seen.look_again() != wanted.seen:
+            model, error = None, None
+        self._landed.put(_Landed(name, wanted, self._clock() - started_s, model, error))
+        self.dirty.set()
+
+    def _land(self) -> None:
+        for landed in _drained(self._landed):
+            del self._loading[landed.name]
+            if self._desired.get(landed.name) != landed.wanted:
+                continue
+            if landed.model is not None:
+                self._serve(landed, landed.model)
+            elif landed.error is not None:
+                self._fail(landed, landed.error)
+        for name, model in _drained(self._emptied):
+            if self._status(name) == VersionStatus(State.UNLOADING, model):
+                self._put(name, VersionStatus(State.END, cause="unloaded"))
+                logger.info("version unloaded", model=name[0], version=name[1])
+
+    def _serve(self, landed: _Landed, model: Model) -> None:
+        self._failures.forget(landed.name)
+        self._served[landed.name] = landed.wanted
+        self._put(landed.name, VersionStatus(State.AVAILABLE, model, note=model.note))
+        logger.info(
+            "version available",
+            model=landed.name[0],
+            version=landed.name[1],
+            slots=model.slots,
+            seconds=round(landed.seconds, 2),
+        )
+
+    def _fail(self, landed: _Landed, error: LoadFailed) -> None:
+        name, cause = landed.name, str(error)
+        changed_s = landed.wanted.seen.changed_s
+        grows = self._retries and changed_s > self._began_s and self._clock() - changed_s < _YOUNG_S
+        if self._failures.add(name, landed.wanted, cause, alarm=not grows):
+            logger.error("version failed", model=name[0], version=name[1], cause=cause, path=str(error.path))
+        status = self._status(name)
+        if status is not None and name in self._served:
+            note = f"its files have changed and cannot be loaded, what was loaded before is served: {cause}"
+            self._put(name, replace(status, note=note))
+        elif grows:
+            self._put(name, VersionStatus(State.LOADING, note=f"not complete yet: {cause}"))
+        else:
+            self._put(name, VersionStatus(State.LOADING, cause=cause))
+
+    def _retire(self, name: Name) -> None:
+        del self._served[name]
+        status = self._status(name)
+        assert status is not None and status.model is not None  # noqa: S101, PT018 - it was served
+        model = status.model
+        self._put(name, VersionStatus(State.UNLOADING, model))
+
+        def emptied() -> None:
+            self._emptied.put((name, model))
+            self.dirty.set()
+
+        model.in_flight.when_empty(emptied)
+
+    def _forget(self) -> None:
+        """Drop what is known of versions that are not wanted any more and were never served."""
+        self._failures.keep(self._desired)
+        self._steadiness.keep(self._desired)
+        for model, entry in self._registry.entries.items():
+            for version, status in entry.versions.items():
+                name = (model, version)
+                if status.state is State.LOADING and name not in self._loading and name not in self._desired:
+                    self._registry.remove_version(model, version)
+
+    def _tell(self) -> None:
+        """Say of whole models what is wrong with them, and which are gone."""
+        for name, sentence in self._configured.errors.items():
+            self._registry.put_cause(name, sentence)
+            self._say_once(name, sentence)
+        wanted = {model for model, _ in self._desired}
+        for name, seen in self._seen.items():
+            cause = None if seen.error is None else str(seen.error)
+            if cause is None and name not in wanted:
+                cause = "model_version_policy selects none of the versions found"
+            self._registry.put_cause(name, cause)
+            self._say_once(name, *filter(None, (cause, *seen.ignored)))
+        known = self._configured.models.keys() | self._configured.errors.keys()
+        for name in self._registry.entries.keys() - known:
+            self._told.pop(name, None)
+            self._registry.put_removed(name)
+
+    def _say_once(self, name: str, *sentences: str) -> None:
+        if self._told.get(name, ()) != sentences:
+            self._told[name] = sentences
+            for sentence in sentences:
+                logger.warning(sentence, **({"model": name} if name else {}))
+
+    def _status(self, name: Name) -> VersionStatus | None:
+        entry = self._registry.entries.get(name[0])
+        return None if entry is None else entry.versions.get(name[1])
+
+    def _put(self, name: Name, status: VersionStatus) -> None:
+        if self._status(name) != status:
+            self._registry.put(*name, status)
+
+
+def _drained(queue: "SimpleQueue[_T]") -> list[_T]:
+    found: list[_T] = []
+    while True:
+        try:
+            found.append(queue.get_nowait())
+        except Empty:
+            return found
