@@ -18,8 +18,10 @@ from ovserve.bench.command import bench
 from ovserve.bench.load import BenchFailed
 from ovserve.check import run as run_check
 from ovserve.config.settings import Settings
+from ovserve.config_commands import CommandFailed, WrongUsage, add_to_config, list_models, remove_from_config
 from ovserve.core import CannotStart
 from ovserve.demo import run as run_demo
+from ovserve.errors import ConfigInvalid
 from ovserve.install_triton import install
 from ovserve.observability import logs
 from ovserve.version import VERSION
@@ -42,6 +44,8 @@ _EXAMPLES = """Examples:
   ovserve --model_name face --model_path face.onnx --port auto      one file, on a free port that is printed
   ovserve --model_repository models --plugin_config '{"NUM_STREAMS": "1"}' --nireq 4
   ovserve --model_name face --model_path face --shape "(1,3,-1,-1)"  any height and width
+  ovserve --config_path models/config.json                          the models that OVMS's config.json lists
+  ovserve --add_to_config --config_path models --model_name resnet --model_path resnet
   ovserve check --model_repository models                           what would be served, without serving it
   ovserve --model_repository models --grpc_bind_address 0.0.0.0     open to other machines
   ovserve install-triton-backend /opt/tritonserver/backends         the same models inside Triton
@@ -128,19 +132,36 @@ def install_triton_backend(
 
 cli.command(bench)
 
+# OVMS writes these commands as flags, which may stand anywhere among the others.
+_FLAG_COMMANDS = {f"--{run.__name__}": run for run in (list_models, add_to_config, remove_from_config)}
+for _name, _run in _FLAG_COMMANDS.items():
+    cli.command(_run, name=_name, group="Configuration file")
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 served and stopped, 1 nothing could be served, 2 wrong usage, 130 Ctrl-C."""
     try:
-        sys.exit(cli(sys.argv[1:] if arguments is None else arguments, exit_on_error=False, print_error=False))
+        tokens = _command_first(sys.argv[1:] if arguments is None else arguments)
+        sys.exit(cli(tokens, exit_on_error=False, print_error=False))
     except cyclopts.CycloptsError as error:
         sys.exit(_fail(_usage(error), USAGE_ERROR))
     except pydantic.ValidationError as error:
         sys.exit(_fail(_wrong_settings(error), USAGE_ERROR))
-    except (CannotStart, BenchFailed) as error:
+    except WrongUsage as error:
+        sys.exit(_fail(str(error), USAGE_ERROR))
+    except ConfigInvalid as error:
+        sys.exit(_fail(f"{error} ({error.path})", START_FAILURE))
+    except (CannotStart, BenchFailed, CommandFailed) as error:
         sys.exit(_fail(str(error), START_FAILURE))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _command_first(tokens: Sequence[str]) -> list[str]:
+    """Bring a command that is written as a flag to the front, where commands stand."""
+    spelt = [token.replace("-", "_").replace("__", "--", 1) for token in tokens]
+    at = next((index for index, token in enumerate(spelt) if token in _FLAG_COMMANDS), None)
+    return list(tokens) if at is None else [spelt[at], *tokens[:at], *tokens[at + 1 :]]
 
 
 def _usage(error: cyclopts.CycloptsError) -> str:

@@ -1,17 +1,22 @@
 """Settings -> the objects behind every door."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ovserve.config.model import ModelConfig
+from ovserve.config.model_flags import ModelFlags
+from ovserve.config.plugin_config import translate
 from ovserve.config.settings import Settings
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.engine.openvino import Engine
 from ovserve.errors import LoadFailed, OVServeError
 from ovserve.observability.logs import get_logger
+from ovserve.repository.config_file import ConfigFile
 from ovserve.repository.source import Repositories, SingleModel, Source
 from ovserve.serving.following import Following
 from ovserve.serving.loader import load_version
@@ -39,7 +44,7 @@ class Core:
     def load(self, *, may_be_empty: bool = False) -> None:
         """Load everything once; raises `CannotStart` where not one model can be served.
 
-        `may_be_empty` lets a repository without a model that can be served wait for one.
+        `may_be_empty` lets a repository or config.json without a model that can be served wait for one.
         """
         try:
             self.reconciler.pass_once()
@@ -47,10 +52,12 @@ class Core:
             raise CannotStart(str(error)) from error
         if any(entry.available for entry in self.registry.entries.values()):
             return
-        if may_be_empty and self.settings.model_repository is not None:
-            logger.warning("no model can be served yet", model_repository=[str(path) for path in self.source.paths])
+        if may_be_empty and self.settings.model_path is None:
+            logger.warning("no model can be served yet", places=[str(path) for path in self.source.paths])
             return
         rows = self.control.index()
+        if not rows and self.settings.config_path is not None:
+            raise CannotStart(f"{self.settings.config_path} lists no model")
         if not rows:
             shown = ", ".join(map(str, self.settings.model_repository or ()))
             raise CannotStart(
@@ -87,19 +94,28 @@ def compose(settings: Settings) -> Core:
 
 
 def _source(settings: Settings) -> Source:
+    allow_symlinks = settings.allow_symlinks
+    if settings.config_path is not None:
+        return ConfigFile(settings.config_path, allow_symlinks=allow_symlinks)
+    own = _own(settings)
     if settings.model_name is not None and settings.model_path is not None:
-        config = _model_config(settings, settings.model_name, settings.model_path)
-        return SingleModel(config, allow_symlinks=settings.allow_symlinks)
-    assert settings.model_repository is not None  # noqa: S101 - Settings has one or the other
+        config = _model_config(own, settings.model_name, settings.model_path)
+        return SingleModel(config, allow_symlinks=allow_symlinks)
+    assert settings.model_repository is not None  # noqa: S101 - Settings has exactly one source of models
     folders = tuple(map(_absolute, settings.model_repository))
-    return Repositories(
-        folders, lambda name, path: _model_config(settings, name, path), allow_symlinks=settings.allow_symlinks
-    )
+    return Repositories(folders, partial(_model_config, own), allow_symlinks=allow_symlinks)
 
 
-def _model_config(settings: Settings, name: str, path: Path) -> ModelConfig:
-    """Take over every setting of a model; they go by the same names."""
-    own = settings.model_dump(include=ModelConfig.model_fields.keys() - {"name", "base_path"})
+def _own(settings: Settings) -> dict[str, Any]:
+    """Take over every setting of a model; they go by the same names, and what is not set is the model's default."""
+    own = settings.model_dump(include=set(ModelFlags.model_fields), exclude_none=True)
+    translated = translate(settings.plugin_config)
+    for warning in translated.warnings:
+        logger.warning("plugin_config", warning=warning)
+    return {**own, "plugin_config": translated.properties}
+
+
+def _model_config(own: Mapping[str, Any], name: str, path: Path) -> ModelConfig:
     return ModelConfig(name=name, base_path=_absolute(path), **own)
 
 

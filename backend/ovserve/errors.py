@@ -17,8 +17,9 @@ OVServeError
 |-- Cancelled           the caller has gone
 |-- Unsupported         the server does not do this
 |-- InferenceFailed     the model failed on a request that fits it
-`-- LoadFailed          a model version cannot be served; the cause may be told to clients, the path may not
-    `-- Unreadable      whether it can be served is not known: its files cannot be looked at
+|-- LoadFailed          a model version cannot be served; the cause may be told to clients, the path may not
+|   `-- Unreadable      whether it can be served is not known: its files cannot be looked at
+`-- ConfigInvalid       a configuration file as a whole is refused; its name may be told to clients, its path may not
 """
 
 from enum import Enum, auto
@@ -124,3 +125,16 @@ class LoadFailed(OVServeError):
 
 class Unreadable(LoadFailed):
     """A folder is there but cannot be looked at, so nothing is known of what is in it."""
+
+
+class ConfigInvalid(OVServeError):
+    """A configuration file is refused as a whole.
+
+    The sentence names the file without its folder and is fit for clients; `path` is for the server's log only.
+    """
+
+    code = Code.PRECONDITION
+
+    def __init__(self, cause: str, path: Path) -> None:
+        super().__init__(f"{path.name}: {cause}")
+        self.path = path

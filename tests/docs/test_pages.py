@@ -1,10 +1,15 @@
 """The other pages say what is so."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import ovserve
+from ovserve.config.ovms_json import read_config
+from ovserve.config.ovms_schema import File, ModelEntry
 from ovserve.config.settings import Settings
 from readme import CHECKOUT, Block, blocks
 
@@ -17,12 +22,54 @@ def test_every_flag_stands_in_the_page_on_serving() -> None:
     assert [name for name in Settings.model_fields if f"`--{name}`" not in text] == []
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.page)
+PYTHON = [block for block in BLOCKS if block.language == "python"]
+CONFIGURATION = {block.language: block.code for block in BLOCKS if block.page == "configuration.md"}
+
+
+def test_a_block_of_another_language_has_a_test_of_its_own() -> None:
+    others = [(block.page, block.language) for block in BLOCKS if block not in PYTHON]
+    assert others == [("configuration.md", "json"), ("configuration.md", "bash")]
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.page)
 def test_a_python_block_runs(block: Block) -> None:
-    assert block.language == "python", "a block of another language needs a test of its own"
     done = subprocess.run([sys.executable, "-c", block.code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+def test_the_config_file_shown_serves_our_own_models(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(CONFIGURATION["json"])
+    for model in ("resnet", "face-detection"):
+        (tmp_path / model).symlink_to(CHECKOUT / "model_repository" / model)
+    with ovserve.load(config_path=tmp_path) as loaded:
+        assert loaded.metadata("digits").inputs[0].wire_shape[0] == -1
+        assert loaded.metadata("face-detection").inputs[0].wire_shape == [1, 3, -1, -1]
+
+
+def test_the_commands_shown_edit_the_config_file(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    for model in ("resnet", "face-detection"):
+        (tmp_path / "models" / model).symlink_to(CHECKOUT / "model_repository" / model)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-ec", CONFIGURATION["bash"]],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[:2] == ["face-detection", "resnet"]
+    (model,) = read_config(tmp_path / "models").models
+    assert (model.name, model.base_path) == ("face-detection", tmp_path / "models/face-detection")
+
+
+def test_every_key_of_a_model_stands_in_the_page_on_the_config_file() -> None:
+    text = (CHECKOUT / "backend/docs/configuration.md").read_text()
+    assert [key for key in (*File.model_fields, *ModelEntry.model_fields) if f"`{key}`" not in text] == []
 
 
 def test_every_decision_is_listed_and_every_link_leads_somewhere() -> None:

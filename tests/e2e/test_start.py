@@ -395,6 +395,8 @@ WRONG = {
     "plugin_config": ["x", "[1]", '"text"', '{"A": [1]}', '{"A": null}', ""],
     "target_device": [""],
     "nireq": ["-1", "100001", "x", "1.5", "", "1e3"],
+    "model_version_policy": ["", "latest", "{}", '{"latest": 2}', '{"specific": {"versions": [0]}}'],
+    "auto_shape_cache": ["0", "10001", "x", ""],
     "max_queue": ["-1", "x", ""],
     "queue_timeout": ["-1", "x", "nan", ""],
     "grpc_max_message_bytes": ["1023", "2147483648", "x", "1GiB"],
@@ -406,13 +408,12 @@ WRONG = {
     "scale": ["", "x", "[1;2]", "0", "[1,0]"],
     "color_format": ["", "RGB", "RGB:XYZ"],
     "precision": ["", "FP32", "FP32:FLOAT"],
-    "auto_shape_cache": ["0", "10001", "x", ""],
     "model_control_mode": ["", "x", "Watch", "EXPLICIT"],
     "file_system_poll_wait_seconds": ["-1", "x", "nan", ""],
     "log_level": ["info", "x", ""],
     "log_format": ["xml", "JSON", ""],
 }
-ANYTHING_GOES = {"model_repository", "model_path", "cache_dir", "load_model"}  # any text is a path or a name
+ANYTHING_GOES = {"model_repository", "model_path", "config_path", "cache_dir", "load_model"}  # any text
 SWITCHES = {"strict_shape", "allow_symlinks"}
 
 
@@ -469,12 +470,26 @@ def test_preprocessing_needs_a_layout(call: Callable[..., tuple[int, str]], flag
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "use either --model_repository, or --model_name with --model_path"),
-        (("--model_name", "m"), "use either --model_repository, or --model_name with --model_path"),
-        (("--model_path", "p"), "use either --model_repository, or --model_name with --model_path"),
+        ((), "use one of: --model_repository, --config_path, or --model_name with --model_path"),
+        (("--model_name", "m"), "use one of: --model_repository, --config_path, or --model_name with --model_path"),
+        (("--model_path", "p"), "use one of: --model_repository, --config_path, or --model_name with --model_path"),
         (
             ("--model_repository", NOWHERE, "--model_name", "m", "--model_path", "p"),
-            "use either --model_repository, or --model_name with --model_path",
+            "use one of: --model_repository, --config_path, or --model_name with --model_path",
+        ),
+        (
+            ("--model_repository", NOWHERE, "--config_path", "c"),
+            "use one of: --model_repository, --config_path, or --model_name with --model_path",
+        ),
+        (("--config_path", "c", "--model_name", "m"), "use one of: --model_repository, --config_path, or --model_name"),
+        (
+            ("--config_path", "c", "--layout", "NHWC"),
+            "--layout cannot be used with --config_path: set layout in that file, model by model",
+        ),
+        (("--config_path", "c", "--strict_shape"), "--strict_shape cannot be used with --config_path: set"),
+        (
+            ("--model_repository", NOWHERE, "--plugin_config", '{"CPU_THREADS_NUM": "x"}'),
+            "--plugin_config (or OVSERVE_PLUGIN_CONFIG): INFERENCE_NUM_THREADS must be a whole number, got 'x', got",
         ),
         (("--model_repository", NOWHERE, "--nope", "1"), "Unknown option: --nope."),
         (("--model_repository", NOWHERE, "--nope=1"), "Unknown option: --nope."),

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ovserve.bench.schedule import Kind
-from ovserve.config.model import PluginConfig
+from ovserve.config.plugin_config import PluginConfig
 
 
 class _Record(BaseModel):

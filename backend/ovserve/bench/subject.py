@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ovserve.config.model import PluginConfig
+from ovserve.config.plugin_config import PluginConfig
 from ovserve.config.settings import Settings
 
 _DECISIVE = {"PERFORMANCE_HINT", "NUM_STREAMS"}

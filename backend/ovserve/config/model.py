@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 from ovserve.config.layouts import Layouts, parse_layouts
+from ovserve.config.plugin_config import PluginConfig
 from ovserve.config.preprocessing import (
     Conversion,
     Numbers,
@@ -16,8 +17,7 @@ from ovserve.config.preprocessing import (
     parse_precision,
 )
 from ovserve.config.shapes import BatchSetting, Shapes, parse_batch_size, parse_shapes
-
-PluginConfig = dict[str, str | bool | int | float]
+from ovserve.config.version_policy import Latest, VersionPolicy, parse_version_policy
 
 MAX_NIREQ = 100_000  # as OVMS (spec A.2)
 MAX_AUTO_SHAPES = 10_000
@@ -39,11 +39,14 @@ class ModelConfig(BaseModel):
 
     name: str = Field(min_length=1)
     base_path: Path
+    model_version_policy: Annotated[VersionPolicy, _from_text(parse_version_policy)] = Latest()
     target_device: str = "CPU"
     plugin_config: PluginConfig = Field(default_factory=dict)
     nireq: int = Field(default=0, ge=0, le=MAX_NIREQ, description="0: as many as the device finds optimal")
     max_queue: int | None = Field(default=None, ge=0, description="None: 16 x nireq")
-    queue_timeout: float = Field(default=0, ge=0, description="seconds; 0: until the request's own deadline")
+    queue_timeout: float = Field(
+        default=0, ge=0, allow_inf_nan=False, description="seconds; 0: until the request's own deadline"
+    )
     shape: Annotated[Shapes | None, _from_text(parse_shapes)] = None
     auto_shape_cache: int = Field(
         default=8, ge=1, le=MAX_AUTO_SHAPES, description="shapes compiled for `auto` that are kept"
@@ -55,6 +58,13 @@ class ModelConfig(BaseModel):
     scale: Annotated[Numbers | None, _from_text(parse_divisors)] = None
     color_format: Annotated[Conversion | None, _from_text(parse_color_format)] = None
     precision: Annotated[Conversion | None, _from_text(parse_precision)] = None
+
+    @model_validator(mode="after")
+    def _preprocessing_has_a_layout(self) -> "ModelConfig":
+        for name in ("mean", "scale", "color_format", "precision"):
+            if getattr(self, name) is not None and self.layout is None:
+                raise ValueError(f"{name} requires layout to be set")
+        return self
 
     def queue_for(self, slots: int) -> int:
         """How many requests may wait for `slots` slots."""

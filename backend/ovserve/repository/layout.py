@@ -52,6 +52,11 @@ def find_models(repository: Path) -> dict[str, Path]:
     return {entry.name: entry for entry in _entries(repository) if _is_dir(entry) and not entry.name.startswith(".")}
 
 
+def is_version(name: str) -> bool:
+    """Tell whether a folder of that name is a version: a positive number without leading zeros."""
+    return _NUMBER.fullmatch(name) is not None
+
+
 def find_versions(base: Path) -> Versions:
     """Find a model's versions: numbered folders, else the files lying directly in `base`, or `base` itself, as 1.
 
@@ -64,7 +69,7 @@ def find_versions(base: Path) -> Versions:
     for entry in _entries(base):
         if not _is_dir(entry):
             continue
-        if _NUMBER.fullmatch(entry.name):
+        if is_version(entry.name):
             places[int(entry.name)] = entry
         elif _LOOKS_NUMERIC.fullmatch(entry.name):
             ignored.append(f"folder '{entry.name}' is ignored: a version is a positive number without leading zeros")

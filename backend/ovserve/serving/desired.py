@@ -34,5 +34,5 @@ def desire(configs: Mapping[str, ModelConfig], seen: Mapping[str, SeenModel], fa
     return wanted
 
 
-def _picked(_: ModelConfig, versions: Collection[int]) -> Collection[int]:
-    return sorted(versions)[-1:]
+def _picked(config: ModelConfig, versions: Collection[int]) -> Collection[int]:
+    return config.model_version_policy.select(versions)

@@ -317,9 +317,14 @@ class Reconciler:
         for name, sentence in self._configured.errors.items():
             self._registry.put_cause(name, sentence)
             self._say_once(name, (sentence,))
+        wanted = {model for model, _ in self._desired}
         for name, seen in self._seen.items():
-            self._registry.put_cause(name, None if seen.error is None else str(seen.error))
-            self._say_once(name, seen.ignored, seen.error)
+            error = seen.error
+            if error is None and name not in wanted:
+                place = self._configured.models[name].base_path
+                error = LoadFailed("model_version_policy selects none of the versions found", place)
+            self._registry.put_cause(name, None if error is None else str(error))
+            self._say_once(name, seen.ignored, error)
         known = self._configured.models.keys() | self._configured.errors.keys()
         for name in self._registry.entries.keys() - known:
             self._told.pop(name, None)

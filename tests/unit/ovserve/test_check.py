@@ -80,6 +80,19 @@ def test_it_can_be_read_by_programs(check: Check, repository: Path) -> None:
     assert void["version"] is None
 
 
+def test_a_config_file_is_checked_with_the_reason_of_each_entry(check: Check, tmp_path: Path) -> None:
+    small_models.save(small_models.add_one([2]), tmp_path / "m/1")
+    configs = [{"name": "good", "base_path": "m"}, {"name": "wrong", "base_path": "m", "batch_size": "x"}]
+    document = {"model_config_list": [{"config": config} for config in configs]}
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    code, out, _ = check("--config_path", str(tmp_path))
+    assert code == 1
+    assert out.splitlines()[0] == "good version 1"
+    assert out.splitlines()[-1].startswith(
+        "wrong cannot be served: config.json: model_config_list[1].config.batch_size: 'x' is not a batch size: "
+    )
+
+
 def test_a_warning_alone_is_nothing_wrong(check: Check, tmp_path: Path) -> None:
     small_models.save(small_models.add_one([2]), tmp_path / "1")
     settings = ("--model_name", "m", "--model_path", str(tmp_path), "--shape", "(3)", "--batch_size", "4")
@@ -94,7 +107,7 @@ def test_a_warning_alone_is_nothing_wrong(check: Check, tmp_path: Path) -> None:
     ("arguments", "code", "sentence"),
     [
         (("--model_repository", "/nonexistent"), 1, "model repository /nonexistent: the folder does not exist"),
-        ((), 2, "use either --model_repository, or --model_name with --model_path"),
+        ((), 2, "use one of: --model_repository, --config_path, or --model_name with --model_path"),
         (("--model_repository", "m", "--shape", "x"), 2, "--shape (or OVSERVE_SHAPE): 'x' is not a shape"),
     ],
 )
