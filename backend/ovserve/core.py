@@ -17,6 +17,7 @@ from ovserve.engine.openvino import Engine
 from ovserve.errors import LoadFailed, OVServeError
 from ovserve.observability.logs import get_logger
 from ovserve.repository.config_file import ConfigFile
+from ovserve.repository.config_pbtxt import ConfigFiles, configured
 from ovserve.repository.source import Repositories, SingleModel, Source
 from ovserve.serving.following import Following
 from ovserve.serving.loader import load_version
@@ -103,7 +104,14 @@ def _source(settings: Settings) -> Source:
         return SingleModel(config, allow_symlinks=allow_symlinks)
     assert settings.model_repository is not None  # noqa: S101 - Settings has exactly one source of models
     folders = tuple(map(_absolute, settings.model_repository))
-    return Repositories(folders, partial(_model_config, own), allow_symlinks=allow_symlinks)
+    explicit = {name: own[name] for name in own.keys() & settings.model_fields_set}
+    files = ConfigFiles()
+
+    def read_config(name: str, folder: Path) -> ModelConfig:
+        declared = files.read(folder)
+        return _model_config(own, name, folder) if declared is None else configured(declared, folder, explicit)
+
+    return Repositories(folders, read_config, allow_symlinks=allow_symlinks)
 
 
 def _own(settings: Settings) -> dict[str, Any]:

@@ -5,91 +5,22 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 import pytest
-from openvino import opset13 as ops
 
 import small_models
 from ovclient import Client, NotFound, OVClientError
 from server_process import ServerProcess
+from watched import Watched, adding
 
 Serve = Callable[..., ServerProcess]
 
 # A person copies slowly; .ci/run need not. The figure of the issue is 3.
 PAUSE_S = float(os.environ.get("OVSERVE_TEST_COPY_PAUSE_S", "0"))
-
-
-def adding(number: float) -> ov.Model:
-    """`x` -> `y` = x + number, with weights enough for a .bin of 4 MB."""
-    x = small_models.parameter("x", [1, 1_000_000])
-    weights = ops.constant(np.full((1, 1_000_000), number, np.float32))
-    return ov.Model([small_models.named(ops.add(x, weights), "y")], [x], "adding")
-
-
-def small(number: float) -> ov.Model:
-    x = small_models.parameter("x", [1, 2])
-    weights = ops.constant(np.full((1, 2), number, np.float32))
-    return ov.Model([small_models.named(ops.add(x, weights), "y")], [x], "adding")
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    folder = tmp_path / "repository"
-    folder.mkdir()
-    return folder
-
-
-class Watched:
-    """A server, its repository, and what a client sees of it."""
-
-    def __init__(self, server: ServerProcess) -> None:
-        self.server = server
-        self.client = Client(server.address)
-
-    def rows(self, name: str = "m") -> dict[str, tuple[str, str]]:
-        """State and reason of each version."""
-        return {row.version: (row.state, row.reason) for row in self.client.repository_index() if row.name == name}
-
-    def wait(self, condition: Callable[[], bool], what: str = "") -> None:
-        deadline_s = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < deadline_s, f"{what}; {self.rows()}; {self.server.log}"
-            assert self.server.process.poll() is None, self.server.log
-
-    def wait_state(self, version: str, state: str, reason: str = "", name: str = "m") -> None:
-        def reached() -> bool:
-            found_state, found_reason = self.rows(name).get(version, ("absent", ""))
-            return found_state == state and reason in found_reason
-
-        self.wait(reached, f"waiting for version {version} to be {state} {reason}")
-
-    def wait_answer(self, expected: float, name: str = "m") -> None:
-        self.wait(lambda: self.answer(name) == expected, f"waiting for the answer {expected}")
-
-    def answer(self, name: str = "m") -> float | None:
-        try:
-            shape = [abs(length) for length in self.client.metadata(name).inputs[0].shape]
-            return float(self.client.infer(name, np.zeros(shape, np.float32))["y"].flat[0])
-        except OVClientError:
-            return None
-
-
-@pytest.fixture
-def watched(serve: Serve, repository: Path) -> Iterator[Callable[..., Watched]]:
-    started: list[Watched] = []
-
-    def start(*arguments: str) -> Watched:
-        started.append(Watched(serve("--model_repository", str(repository), *arguments)))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.client.close()
 
 
 MODES = [("--model_control_mode", "watch"), ("--model_control_mode", "poll", "--file_system_poll_wait_seconds", "0.2")]
@@ -101,7 +32,7 @@ def test_a_model_dropped_in_is_served_and_one_taken_away_is_not(
 ) -> None:
     one = watched(*mode)
     assert "no model can be served yet" in one.server.log
-    small_models.save(small(1), tmp_path / "new/1")
+    small_models.save(adding(1), tmp_path / "new/1")
     started_s = time.monotonic()
     shutil.copytree(tmp_path / "new", repository / "m")
     one.wait_answer(1)
@@ -117,7 +48,7 @@ def test_a_model_dropped_in_is_served_and_one_taken_away_is_not(
 def test_a_model_that_is_being_copied_is_never_served_half(
     watched: Callable[..., Watched], repository: Path, tmp_path: Path
 ) -> None:
-    new = small_models.save(adding(7), tmp_path / "new/1")
+    new = small_models.save(adding(7, 1_000_000), tmp_path / "new/1")
     one = watched()
     folder = repository / "m/1"
     folder.mkdir(parents=True)
@@ -146,14 +77,14 @@ def pause(one: Watched) -> None:
 
 
 def test_a_broken_replacement_leaves_what_serves_serving(watched: Callable[..., Watched], repository: Path) -> None:
-    folder = small_models.save(small(1), repository / "m/1")
+    folder = small_models.save(adding(1), repository / "m/1")
     one = watched()
     assert one.answer() == 1
     (folder / "model.xml").write_text("<net")
     one.wait_state("1", "READY", "its files have changed and cannot be loaded, what was loaded before is served: ")
     assert "not well-formed XML" in one.rows()["1"][1]
     assert one.answer() == 1
-    small_models.save(small(2), folder)
+    small_models.save(adding(2), folder)
     one.wait_answer(2)
     one.wait_state("1", "READY")
     assert one.rows()["1"] == ("READY", "")
@@ -162,9 +93,9 @@ def test_a_broken_replacement_leaves_what_serves_serving(watched: Callable[..., 
 def test_a_new_version_takes_over_and_a_removed_one_gives_way(
     watched: Callable[..., Watched], repository: Path, tmp_path: Path
 ) -> None:
-    small_models.save(small(1), repository / "m/1")
+    small_models.save(adding(1), repository / "m/1")
     one = watched()
-    small_models.save(small(2), tmp_path / "2")
+    small_models.save(adding(2), tmp_path / "2")
     shutil.move(tmp_path / "2", repository / "m/2")
     one.wait_answer(2)
     one.wait_state("1", "UNAVAILABLE", "unloaded")
@@ -174,7 +105,7 @@ def test_a_new_version_takes_over_and_a_removed_one_gives_way(
 
 
 def test_a_version_that_fails_leaves_the_one_before_serving(watched: Callable[..., Watched], repository: Path) -> None:
-    small_models.save(small(1), repository / "m/1")
+    small_models.save(adding(1), repository / "m/1")
     one = watched()
     (repository / "m/2").mkdir()
     (repository / "m/2/model.xml").write_text("<net")
@@ -186,7 +117,7 @@ def test_a_version_that_fails_leaves_the_one_before_serving(watched: Callable[..
 
 
 def test_a_renamed_model_goes_by_its_new_name(watched: Callable[..., Watched], repository: Path) -> None:
-    small_models.save(small(1), repository / "m/1")
+    small_models.save(adding(1), repository / "m/1")
     one = watched()
     (repository / "m").rename(repository / "n")
     one.wait_answer(1, "n")
@@ -196,9 +127,9 @@ def test_a_renamed_model_goes_by_its_new_name(watched: Callable[..., Watched], r
 def test_the_repository_itself_may_be_swapped(
     watched: Callable[..., Watched], repository: Path, tmp_path: Path
 ) -> None:
-    small_models.save(small(1), repository / "m/1")
+    small_models.save(adding(1), repository / "m/1")
     one = watched()
-    small_models.save(small(2), tmp_path / "other/m/1")
+    small_models.save(adding(2), tmp_path / "other/m/1")
     repository.rename(tmp_path / "old")
     (tmp_path / "other").rename(repository)
     one.wait_answer(2)
@@ -207,22 +138,22 @@ def test_the_repository_itself_may_be_swapped(
 def test_a_repository_that_is_gone_for_a_while_changes_nothing(
     watched: Callable[..., Watched], repository: Path, tmp_path: Path
 ) -> None:
-    small_models.save(small(1), repository / "m/1")
+    small_models.save(adding(1), repository / "m/1")
     one = watched()
     repository.rename(tmp_path / "away")
     one.wait(lambda: "the folder does not exist" in one.server.log, "waiting for the warning")
     assert one.answer() == 1
     (tmp_path / "away").rename(repository)
-    small_models.save(small(2), repository / "m/2")
+    small_models.save(adding(2), repository / "m/2")
     one.wait_answer(2)
 
 
 def test_a_link_to_outside_is_refused_unless_allowed(
     watched: Callable[..., Watched], repository: Path, tmp_path: Path
 ) -> None:
-    small_models.save(small(3), tmp_path / "elsewhere/1")
+    small_models.save(adding(3), tmp_path / "elsewhere/1")
     (repository / "m").symlink_to(tmp_path / "elsewhere")
-    small_models.save(small(1), repository / "other/1")
+    small_models.save(adding(1), repository / "other/1")
     one = watched()
     assert one.rows() == {
         "": (
@@ -238,8 +169,8 @@ def test_the_same_name_in_two_repositories_is_served_from_neither(
     serve: Serve, repository: Path, tmp_path: Path
 ) -> None:
     for folder in (repository, tmp_path / "second"):
-        small_models.save(small(1), folder / "m/1")
-    small_models.save(small(4), tmp_path / "second/own/1")
+        small_models.save(adding(1), folder / "m/1")
+    small_models.save(adding(4), tmp_path / "second/own/1")
     arguments = ("--model_repository", str(repository), "--model_repository", str(tmp_path / "second"))
     one = Watched(serve(*arguments))
     assert one.answer("own") == 4
@@ -252,8 +183,8 @@ def test_the_same_name_in_two_repositories_is_served_from_neither(
 def test_killed_while_copying_it_comes_up_with_what_is_complete(
     watched: Callable[..., Watched], repository: Path, tmp_path: Path
 ) -> None:
-    small_models.save(small(1), repository / "m/1")
-    new = small_models.save(adding(2), tmp_path / "2")
+    small_models.save(adding(1), repository / "m/1")
+    new = small_models.save(adding(2, 1_000_000), tmp_path / "2")
     one = watched()
     (repository / "m/2").mkdir()
     shutil.copy(new / "model.xml", repository / "m/2")
@@ -268,10 +199,10 @@ def test_killed_while_copying_it_comes_up_with_what_is_complete(
 
 
 def test_mode_none_notices_nothing(watched: Callable[..., Watched], repository: Path) -> None:
-    folder = small_models.save(small(1), repository / "m/1")
+    folder = small_models.save(adding(1), repository / "m/1")
     one = watched("--model_control_mode", "none")
-    small_models.save(small(2), folder)
-    small_models.save(small(3), repository / "m/2")
+    small_models.save(adding(2), folder)
+    small_models.save(adding(3), repository / "m/2")
     for _ in range(200):
         assert one.answer() == 1
 
@@ -281,7 +212,7 @@ def test_versions_are_swapped_under_load_without_a_lost_request(
 ) -> None:
     """Each answer must be that of the version it names, and none may fail."""
     swaps = int(os.environ.get("OVSERVE_TEST_SWAPS", "5"))
-    small_models.save(small(1), repository / "m/1")
+    small_models.save(adding(1), repository / "m/1")
     one = watched()
     stop = threading.Event()
     counts: dict[int, int] = {}
@@ -298,7 +229,7 @@ def test_versions_are_swapped_under_load_without_a_lost_request(
         clients = [threads.submit(ask) for _ in range(4)]
         try:
             for version in range(2, swaps + 2):
-                small_models.save(small(version), tmp_path / str(version))
+                small_models.save(adding(version), tmp_path / str(version))
                 (tmp_path / str(version)).rename(repository / "m" / str(version))
                 shutil.rmtree(repository / "m" / str(version - 1))
                 one.wait(lambda version=version: counts.get(version, 0) >= 200 or any(c.done() for c in clients))
@@ -316,8 +247,8 @@ def test_a_live_model_does_not_follow_its_files(
     watched: Callable[..., Watched], repository: Path, tmp_path: Path, harm: str
 ) -> None:
     """Under load the weights are harmed: the process lives, and every answer is that of one whole version."""
-    folder = small_models.save(adding(1), repository / "m/1")
-    small_models.save(adding(2), tmp_path / "other")
+    folder = small_models.save(adding(1, 1_000_000), repository / "m/1")
+    small_models.save(adding(2, 1_000_000), tmp_path / "other")
     one = watched("--shape", "auto")
     harmed = threading.Event()
 

@@ -26,6 +26,8 @@ ANSWERED = {
     "ModelInfer",
     "RepositoryIndex",
     "ModelConfig",
+    "RepositoryModelLoad",
+    "RepositoryModelUnload",
 }
 TWO = np.array([[1, 2, 3, 4], [5, 6, 7, 8]], np.float32)
 
@@ -400,3 +402,13 @@ def test_every_other_call_is_unimplemented_with_a_sentence(wire: Wire, rpc: str)
 def test_the_stream_is_unimplemented_with_a_sentence(wire: Wire) -> None:
     stream = wire.channel.stream_stream(f"/{SERVICE.full_name}/ModelStreamInfer")(iter([b"", b"x"]), timeout=30)
     assert (stream.code(), stream.details()) == (UNIMPLEMENTED, "ModelStreamInfer is not supported by this server")
+
+
+@pytest.mark.parametrize("rpc", ["RepositoryModelLoad", "RepositoryModelUnload"])
+def test_models_are_loaded_by_request_only_in_mode_explicit(wire: Wire, rpc: str) -> None:
+    message = getattr(pb, f"{rpc}Request")(model_name="dyn")
+    answer = wire.call(rpc, message.SerializeToString())
+    sentence = "models are loaded and unloaded by request only with --model_control_mode explicit"
+    assert (answer.code, answer.details) == (grpc.StatusCode.UNAVAILABLE, sentence)
+    message.repository_name = "other"
+    assert wire.call(rpc, message.SerializeToString()).code is UNIMPLEMENTED

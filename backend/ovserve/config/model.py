@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
+from ovserve.config.declared import TritonConfig
 from ovserve.config.layouts import Layouts, parse_layouts
 from ovserve.config.plugin_config import PluginConfig
 from ovserve.config.preprocessing import (
@@ -58,6 +59,7 @@ class ModelConfig(BaseModel):
     scale: Annotated[Numbers | None, _from_text(parse_divisors)] = None
     color_format: Annotated[Conversion | None, _from_text(parse_color_format)] = None
     precision: Annotated[Conversion | None, _from_text(parse_precision)] = None
+    declared: TritonConfig | None = Field(default=None, description="what a config.pbtxt says besides")
 
     @model_validator(mode="after")
     def _preprocessing_has_a_layout(self) -> "ModelConfig":

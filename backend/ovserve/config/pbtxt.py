@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from ovserve.config.triton import WrongTritonConfig
+from ovserve.config.declared import WrongTritonConfig
 
 FILE_NAME = "config.pbtxt"
 

@@ -6,16 +6,14 @@ names in model_config.proto, and numbers may be text.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from ovserve.config.declared import DeclaredTensor, Document, TritonConfig, WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.tensors import BY_KSERVE, DType
-
-Document = Mapping[str, Any]
 
 # What a real Triton does by itself, before and after a backend.
 DONE_BY_TRITON = frozenset(
@@ -31,6 +29,9 @@ DONE_BY_TRITON = frozenset(
         "version_policy",
     }
 )
+
+# What our own server does with a config.pbtxt besides.
+DONE_BY_SERVER = frozenset({"version_policy"})
 
 _READ = {"backend", "default_model_filename", "input", "instance_group", "max_batch_size", "name", "output"} | {
     "optimization",
@@ -49,7 +50,7 @@ _NO_EFFECT_OF_OPTIMIZATION = ("execution_accelerators", "graph", "cuda")
 _KINDS = ("", "KIND_AUTO", "KIND_CPU")
 _FILLED_IN = ("", "model.py", "model.xml")  # by Triton, when the configuration names no file
 
-_OURS = ModelConfig.model_fields.keys() - {"name", "base_path"}
+_OURS = ModelConfig.model_fields.keys() - {"name", "base_path", "declared"}
 _NEEDS_LAYOUT = ("mean", "scale", "color_format", "precision")
 _PROPERTIES = ("PERFORMANCE_HINT", "NUM_STREAMS")
 _NUMBERS = ("INFERENCE_NUM_THREADS", "COMPILATION_NUM_THREADS")
@@ -59,56 +60,14 @@ _WITHOUT_EFFECT = {
 }
 
 
-class WrongTritonConfig(ValueError):
-    """The configuration contradicts itself, the model, or what can be done here."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeclaredTensor:
-    """A tensor as the configuration has it, `dims` without the batch; None and () where it says nothing.
-
-    `reshape` is what the model gets in place of `dims`.
-    """
-
-    name: str
-    dtype: DType | None
-    dims: tuple[int, ...]
-    reshape: tuple[int, ...] | None = None
-
-    @property
-    def is_complete(self) -> bool:
-        return self.dtype is not None and bool(self.dims)
-
-    @property
-    def model_dims(self) -> tuple[int, ...]:
-        return self.dims if self.reshape is None else self.reshape
-
-
-@dataclass(frozen=True, slots=True)
-class TritonConfig:
-    """What a Triton model configuration says that matters to us.
-
-    `settings` are fields of `ModelConfig`, by name; `file_name` is the model's, empty where it is to be found.
-    """
-
-    name: str
-    max_batch_size: int = 0
-    inputs: tuple[DeclaredTensor, ...] = ()
-    outputs: tuple[DeclaredTensor, ...] = ()
-    instances: int = 1
-    file_name: str = ""
-    has_scheduler: bool = False
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-
-    def model_config(self, base_path: Path) -> ModelConfig:
-        """Make the configuration of the model; raises `WrongTritonConfig` that names the parameter."""
-        try:
-            return ModelConfig(name=self.name, base_path=base_path, **self.settings)
-        except ValidationError as error:
-            first = error.errors()[0]
-            said = first["msg"].removeprefix("Value error, ")
-            raise WrongTritonConfig(f"parameter '{first['loc'][0]}': {said}, got '{first['input']}'") from error
+def to_model_config(declared: TritonConfig, base_path: Path) -> ModelConfig:
+    """Make the configuration of the model; raises `WrongTritonConfig` that names the parameter."""
+    try:
+        return ModelConfig(name=declared.name, base_path=base_path, **declared.settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        said = first["msg"].removeprefix("Value error, ")
+        raise WrongTritonConfig(f"parameter '{first['loc'][0]}': {said}, got '{first['input']}'") from error
 
 
 def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonConfig:
@@ -121,7 +80,7 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
             raise WrongTritonConfig(f"{name} is not supported: {why}")
     max_batch_size = int(document.get("max_batch_size", 0))
     inputs = tuple(_tensor(tensor, "input") for tensor in document.get("input", ()))
-    settings, warnings = _Parameters(document.get("parameters", {}), max_batch_size, inputs).read()
+    parameters, warnings = _Parameters(document.get("parameters", {}), max_batch_size, inputs).read()
     return TritonConfig(
         name=str(document.get("name", "")),
         max_batch_size=max_batch_size,
@@ -130,8 +89,9 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
         instances=_instances(document),
         file_name=_file_name(document),
         has_scheduler="dynamic_batching" in document,
-        settings=settings,
+        settings=_version_policy(document) | parameters,
         warnings=(*_fields_without_effect(document, done_elsewhere), *warnings),
+        document=document,
     )
 
 
@@ -157,6 +117,14 @@ def _instances(document: Document) -> int:
         if group.get("kind", "") not in _KINDS:
             raise WrongTritonConfig(f"instance_group: only KIND_CPU and KIND_AUTO are supported, got {group['kind']}")
     return max(1, sum(int(group.get("count", 1)) or 1 for group in groups))
+
+
+def _version_policy(document: Document) -> dict[str, Any]:
+    """Find the policy, in OVMS's words, which are Triton's too; numbers may be texts here."""
+    for kind, options in document.get("version_policy", {}).items():
+        numbers = {name: list(map(int, value)) if name == "versions" else int(value) for name, value in options.items()}
+        return {"model_version_policy": json.dumps({kind: numbers})}
+    return {}
 
 
 def _file_name(document: Document) -> str:
@@ -198,7 +166,7 @@ class _Parameters:
         self._properties: dict[str, Any] = {}
         self._warnings: list[str] = []
 
-    def read(self) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    def read(self) -> tuple[dict[str, Any], tuple[str, ...]]:
         for key, text in self._texts.items():
             self._take(key, text)
         missing = [name for name in _NEEDS_LAYOUT if name in self._settings and "layout" not in self._settings]

@@ -8,7 +8,10 @@ from typing import Protocol
 
 from ovserve.config.model import ModelConfig
 from ovserve.errors import LoadFailed
+from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import find_models
+
+logger = get_logger("ovserve.repository")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Repositories:
         self.paths = tuple(folders)
         self._config = config
         self._allow_symlinks = allow_symlinks
+        self._good: dict[str, ModelConfig] = {}
+        self._refused: dict[str, str] = {}
 
     def configured(self) -> Configured:
         models: dict[str, ModelConfig] = {}
@@ -75,7 +80,22 @@ class Repositories:
                     errors[name] = f"model '{name}' is found in more than one model repository"
                     models.pop(name, None)
                     continue
-                models[name] = self._config(name, path)
+                try:
+                    models[name] = self._config(name, path)
+                except LoadFailed as error:
+                    self._keep(name, error, models, errors)
                 if not self._allow_symlinks:
                     roots[name] = Path(os.path.realpath(folder))
+        self._good = models
+        self._refused = {name: sentence for name, sentence in self._refused.items() if name in models}
         return Configured(models, errors, roots)
+
+    def _keep(self, name: str, error: LoadFailed, models: dict[str, ModelConfig], errors: dict[str, str]) -> None:
+        """Have a model whose configuration has become wrong go on as it was."""
+        if name not in self._good:
+            errors[name] = str(error)
+            return
+        models[name] = self._good[name]
+        if self._refused.get(name) != str(error):
+            self._refused[name] = str(error)
+            logger.error("configuration refused", model=name, cause=str(error), path=str(error.path))

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+from ovserve.config.declared import WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.engine.openvino import Engine
+from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import find_files
 from ovserve.repository.mapping import read_mapping
+from ovserve.serving import agreement
 from ovserve.serving.model import Model
 
 logger = get_logger("ovserve.load")
@@ -14,8 +17,15 @@ logger = get_logger("ovserve.load")
 
 def load_version(engine: Engine, config: ModelConfig, version: int, place: Path) -> Model:
     """Load the version that lies in `place`, a folder or a file; raises `LoadFailed` with the cause."""
-    files = find_files(place)
+    declared = config.declared
+    files = find_files(place / declared.file_name if declared is not None else place)
     loaded = engine.load(files, read_mapping(files.folder), config)
+    model = Model(config, version, loaded)
+    if declared is not None:
+        try:
+            agreement.check(declared, model.metadata)
+        except WrongTritonConfig as error:
+            raise LoadFailed(f"config.pbtxt: {error}", place) from error
     for sentence in filter(None, (*loaded.warnings, loaded.note)):
         logger.warning(sentence, model=config.name, version=version)
-    return Model(config, version, loaded)
+    return model

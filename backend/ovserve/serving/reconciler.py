@@ -163,24 +163,31 @@ class Reconciler:
         self._requests += asked
         try:
             found = self._source.configured()
+            fresh = self._fresh(asked, found)
+            configured = found if fresh is None else self._only_chosen(found, fresh)
+            seen = self._look_at(configured, fresh)
+            if any(model.error is not None for model in seen.values()):
+                # A repository that goes away between the two looks must not look like one whose models are gone.
+                self._source.configured()
         except LoadFailed as error:
             if self._lost != str(error):
                 self._lost = str(error)
                 logger.warning("the repository cannot be looked at, what is served stays", cause=self._lost)
             return
         self._lost = None
-        fresh = self._fresh(asked, found)
-        self._configured = found if fresh is None else self._only_chosen(found, fresh)
+        self._configured, self._seen = configured, seen
+
+    def _look_at(self, configured: Configured, fresh: Collection[str] | None) -> dict[str, SeenModel]:
         seen = {}
-        for name, config in self._configured.models.items():
+        for name, config in configured.models.items():
             if fresh is not None and name not in fresh:
                 seen[name] = self._seen[name]
                 continue
-            now = look(config.base_path, self._configured.roots.get(name))
+            now = look(config.base_path, configured.roots.get(name))
             if isinstance(now.error, Unreadable) and name in self._seen:
                 now = replace(self._seen[name], error=now.error)
             seen[name] = now
-        self._seen = seen
+        return seen
 
     def _fresh(self, asked: Sequence[Request], found: Configured) -> set[str] | None:
         """Begin what was asked for; return the models whose files count as they are now (None: all)."""

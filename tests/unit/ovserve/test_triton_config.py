@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from ovserve.config.declared import TritonConfig, WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.config.shapes import AUTO
-from ovserve.config.triton import DONE_BY_TRITON, TritonConfig, WrongTritonConfig, read_triton
+from ovserve.config.triton import DONE_BY_TRITON, read_triton, to_model_config
 from ovserve.tensors import Dim, DType
 
 # What Triton 2.51 hands to a backend for a model with an empty config.pbtxt.
@@ -29,6 +30,9 @@ FILLED_IN = {
 }
 
 
+LATEST = {"model_version_policy": '{"latest": {"num_versions": 1}}'}
+
+
 def read(**fields: object) -> TritonConfig:
     return read_triton({**FILLED_IN, **fields}, DONE_BY_TRITON)
 
@@ -38,12 +42,12 @@ def parameters(**texts: str) -> TritonConfig:
 
 
 def model(**texts: str) -> ModelConfig:
-    return parameters(**texts).model_config(Path())
+    return to_model_config(parameters(**texts), Path())
 
 
 def test_what_triton_fills_in_says_nothing() -> None:
-    assert read() == TritonConfig("m")
-    assert read().model_config(Path("x")) == ModelConfig(name="m", base_path=Path("x"))
+    assert read() == TritonConfig("m", settings=LATEST, document=FILLED_IN)
+    assert to_model_config(read(), Path("x")) == ModelConfig(name="m", base_path=Path("x"))
 
 
 @pytest.mark.parametrize("name", ["shape", "SHAPE", "Shape"])
@@ -127,7 +131,7 @@ def test_tensors_are_read_with_dims_as_text_or_numbers() -> None:
 
 
 def test_max_batch_size_is_a_batch_that_the_model_must_take() -> None:
-    found = read(max_batch_size=8).model_config(Path())
+    found = to_model_config(read(max_batch_size=8), Path())
     assert (found.batch_size, found.strict_shape) == (Dim(1, 8), True)
 
 
@@ -135,14 +139,13 @@ def test_max_batch_size_is_a_batch_that_the_model_must_take() -> None:
 def test_a_shape_of_ones_own_beats_max_batch_size(texts: dict[str, str]) -> None:
     values = {key: {"string_value": text} for key, text in texts.items()}
     found = read(max_batch_size=8, parameters=values)
-    assert set(found.settings) == set(texts)
+    assert set(found.settings) == {*texts, *LATEST}
 
 
 @pytest.mark.parametrize(("most", "shape"), [(0, (Dim(0, None), Dim(4, 4))), (1, None), (8, None)])
 def test_reshape_io_layers_takes_the_dims_declared(most: int, shape: object) -> None:
-    wanted = read(
-        max_batch_size=most, input=[X], parameters={"RESHAPE_IO_LAYERS": {"string_value": "yes"}}
-    ).model_config(Path())
+    yes = {"RESHAPE_IO_LAYERS": {"string_value": "yes"}}
+    wanted = to_model_config(read(max_batch_size=most, input=[X], parameters=yes), Path())
     batch = {0: (), 1: (Dim(1, 1),), 8: (Dim(1, 8),)}[most]
     assert dict(wanted.shape) == {"x": (*batch, Dim(0, None), Dim(4, 4))}
 

@@ -3,22 +3,20 @@
 A frontend translates; it never decides. Each method: decode, one call, encode.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
-from tritonclient.grpc import model_config_pb2 as config_pb
 from tritonclient.grpc import service_pb2 as pb
 
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import InvalidInput, OVServeError, Unsupported
 from ovserve.frontends.grpc import codec
+from ovserve.frontends.grpc.model_config import model_config
 from ovserve.frontends.grpc.status import abort
 from ovserve.observability.logs import get_logger
-from ovserve.requests import Metadata
 from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION
 
@@ -64,7 +62,7 @@ class InferenceService:
     def ModelConfig(self, request: Any, _context: Context) -> Any:
         version = codec.parse_version(request.version, request.name)
         config, metadata = self._control.model_config(request.name, version)
-        return pb.ModelConfigResponse(config=_model_config(config.target_device, metadata))
+        return pb.ModelConfigResponse(config=model_config(config, metadata))
 
     def RepositoryIndex(self, request: Any, _context: Context) -> Any:
         if request.repository_name:
@@ -151,23 +149,3 @@ def _unimplemented_stream(_requests: Iterator[bytes], context: Context) -> Itera
 
 def _tensor_metadata(spec: TensorSpec) -> Any:
     return pb.ModelMetadataResponse.TensorMetadata(name=spec.name, datatype=spec.dtype.kserve, shape=spec.wire_shape)
-
-
-def _model_config(device: str, metadata: Metadata) -> Any:
-    """Write what Triton's clients read: max_batch_size 0 means that dims are whole shapes."""
-    config = config_pb.ModelConfig(name=metadata.name, platform=metadata.platform, backend="openvino", max_batch_size=0)
-    config.version_policy.latest.num_versions = 1
-    config.parameters["TARGET_DEVICE"].string_value = device
-    layouts = {spec.name: spec.layout for spec in (*metadata.inputs, *metadata.outputs) if spec.layout}
-    if layouts:
-        config.parameters["LAYOUT"].string_value = json.dumps(layouts)
-    for spec in metadata.inputs:
-        config.input.add(name=spec.name, data_type=_data_type(spec), dims=spec.wire_shape)
-    for spec in metadata.outputs:
-        config.output.add(name=spec.name, data_type=_data_type(spec), dims=spec.wire_shape)
-    return config
-
-
-def _data_type(spec: TensorSpec) -> int:
-    name = "TYPE_STRING" if spec.dtype.kserve == "BYTES" else f"TYPE_{spec.dtype.kserve}"
-    return int(config_pb.DataType.Value(name))

@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from ovserve.config.triton import DONE_BY_TRITON, TritonConfig, WrongTritonConfig, read_triton
+from ovserve.config.declared import TritonConfig, WrongTritonConfig
+from ovserve.config.triton import DONE_BY_TRITON, read_triton, to_model_config
 from ovserve.engine.openvino import Engine
 from ovserve.errors import InferenceFailed, OVServeError, Unsupported
-from ovserve.frontends.triton import agreement, logs, tensors
+from ovserve.frontends.triton import logs, tensors
 from ovserve.frontends.triton.instances import share
 from ovserve.frontends.triton.status import failure
 from ovserve.observability.logs import get_logger
 from ovserve.requests import InferRequest, Patient
+from ovserve.serving import agreement
 from ovserve.serving.loader import load_version
 from ovserve.serving.model import Model
 
@@ -76,7 +78,7 @@ def _load(pb: Any, config: TritonConfig, version: int) -> Model:
     place = Path(pb.get_model_dir()) / config.file_name
     if not place.exists():
         raise WrongTritonConfig(f"default_model_filename '{config.file_name}' is not there")
-    wanted = share(config.model_config(place), config.instances, len(os.sched_getaffinity(0)))
+    wanted = share(to_model_config(config, place), config.instances, len(os.sched_getaffinity(0)))
     model = load_version(Engine(), wanted, version, place)
     agreement.check(config, model.metadata)
     return model

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ovserve.errors import InvalidInput
-from ovserve.frontends.triton.agreement import AS_SCALAR
+from ovserve.serving.agreement import AS_SCALAR
 from ovserve.tensors import Array, DType, Tensor, TensorSpec
 
 # In DLPack's DLTensor (https://dmlc.github.io/dlpack): the kind of a number stands behind data, device and ndim.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ovserve.config.triton import DeclaredTensor, TritonConfig, WrongTritonConfig
+from ovserve.config.declared import DeclaredTensor, TritonConfig, WrongTritonConfig
 from ovserve.requests import Metadata
 from ovserve.tensors import Dim, DType, TensorSpec, list_text, shape_text
 

@@ -1,0 +1,54 @@
+"""What a Triton model configuration declares of a model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ovserve.tensors import DType
+
+Document: TypeAlias = Mapping[str, Any]
+
+
+class WrongTritonConfig(ValueError):
+    """The configuration contradicts itself, the model, or what can be done here."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredTensor:
+    """A tensor as the configuration has it, `dims` without the batch; None and () where it says nothing.
+
+    `reshape` is what the model gets in place of `dims`.
+    """
+
+    name: str
+    dtype: DType | None
+    dims: tuple[int, ...]
+    reshape: tuple[int, ...] | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return self.dtype is not None and bool(self.dims)
+
+    @property
+    def model_dims(self) -> tuple[int, ...]:
+        return self.dims if self.reshape is None else self.reshape
+
+
+@dataclass(frozen=True, slots=True)
+class TritonConfig:
+    """What a Triton model configuration says that matters to us.
+
+    `settings` are fields of `ModelConfig`, by name; `file_name` is the model's, empty where it is to be found;
+    `document` is the whole as it was read.
+    """
+
+    name: str
+    max_batch_size: int = 0
+    inputs: tuple[DeclaredTensor, ...] = ()
+    outputs: tuple[DeclaredTensor, ...] = ()
+    instances: int = 1
+    file_name: str = ""
+    has_scheduler: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    document: Document = field(default_factory=dict)

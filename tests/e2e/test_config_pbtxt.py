@@ -1,0 +1,126 @@
+"""A Triton repository with its config.pbtxt files, served as it is."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tritonclient.grpc as triton
+
+import small_models
+from ovclient import InvalidRequest
+from watched import Watched, adding
+
+Start = Callable[..., Watched]
+
+
+def write(repository: Path, text: str, version: int = 1) -> Path:
+    """A model `m` that takes any batch of two numbers, and its config.pbtxt."""
+    small_models.save(small_models.add_one([-1, 2]), repository / f"m/{version}")
+    (repository / "m/config.pbtxt").write_text(text)
+    return repository / "m"
+
+
+BATCHED = """
+name: "m"
+backend: "openvino"
+max_batch_size: 4
+input [ { name: "x" data_type: TYPE_FP32 dims: [ 2 ] } ]
+instance_group [ { count: 3 kind: KIND_CPU } ]
+parameters { key: "PERFORMANCE_HINT" value: { string_value: "LATENCY" } }
+response_cache { enable: true }
+"""
+
+
+def test_what_it_says_is_in_force_and_what_has_no_effect_is_named(watched: Start, repository: Path) -> None:
+    write(repository, BATCHED)
+    one = watched()
+    assert one.client.infer("m", np.zeros((4, 2), np.float32))["y"].tolist() == [[1, 1]] * 4
+    with pytest.raises(InvalidRequest, match=r"batch size - Expected: \[1~4\]; Actual: 5; input name: x"):
+        one.client.infer("m", np.zeros((5, 2), np.float32))
+    assert list(one.client.metadata("m").inputs[0].shape) == [-1, 2]
+    assert "slots=3" in one.server.log
+    assert "response_cache has no effect" in one.server.log
+
+
+def test_modelconfig_answers_what_it_says_completed_by_the_model(watched: Start, repository: Path) -> None:
+    write(repository, BATCHED)
+    with triton.InferenceServerClient(watched().server.address) as client:
+        config = client.get_model_config("m", as_json=True)["config"]
+    assert (config["name"], config["max_batch_size"], config["backend"]) == ("m", 4, "openvino")
+    assert config["input"] == [{"name": "x", "data_type": "TYPE_FP32", "dims": ["2"]}]
+    assert config["output"] == [{"name": "y", "data_type": "TYPE_FP32", "dims": ["2"]}]
+    assert config["version_policy"] == {"latest": {"num_versions": 1}}
+    assert config["parameters"]["PERFORMANCE_HINT"] == {"string_value": "LATENCY"}
+
+
+def test_a_flag_beats_it(watched: Start, repository: Path) -> None:
+    write(repository, 'parameters { key: "nireq" value: { string_value: "3" } }')
+    assert "slots=5" in watched("--nireq", "5").server.log
+    assert "slots=3" in watched().server.log
+
+
+def test_its_version_policy_is_kept(watched: Start, repository: Path) -> None:
+    for version in (1, 2, 3):
+        folder = write(repository, "version_policy: { specific { versions: [1, 3] } }", version)
+    one = watched()
+    assert {version for version, (state, _) in one.rows().items() if state == "READY"} == {"1", "3"}
+    (folder / "config.pbtxt").write_text("version_policy: { latest { num_versions: 2 } }")
+    one.wait_state("2", "READY")
+    one.wait_state("1", "UNAVAILABLE", "unloaded")
+    assert one.rows()["3"] == ("READY", "")
+
+
+def test_a_change_of_it_is_a_change_of_the_model_and_a_wrong_one_changes_nothing(
+    watched: Start, repository: Path
+) -> None:
+    folder = write(repository, BATCHED)
+    one = watched()
+    (folder / "config.pbtxt").write_text("max_batch_size: many")
+    one.wait(lambda: "configuration refused" in one.server.log, "waiting for the refusal")
+    assert "line 1, column 17: " in one.server.log
+    assert one.client.infer("m", np.zeros((4, 2), np.float32))["y"].shape == (4, 2)
+    (folder / "config.pbtxt").write_text("max_batch_size: 8")
+
+    def takes_eight() -> bool:
+        try:
+            return one.client.infer("m", np.zeros((8, 2), np.float32))["y"].shape == (8, 2)
+        except InvalidRequest:
+            return False
+
+    one.wait(takes_eight, "waiting for the new configuration")
+
+
+def test_another_default_file_is_served(watched: Start, repository: Path) -> None:
+    folder = write(repository, 'default_model_filename: "other.xml"')
+    small_models.save(adding(5), repository / "m/1/other")
+    for suffix in ("xml", "bin"):
+        (repository / f"m/1/other/model.{suffix}").rename(folder / f"1/other.{suffix}")
+    assert watched().answer() == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("nope: 3", 'config.pbtxt: line 1, column 1: Message type "inference.ModelConfig" has no field named "nope".'),
+        ('name: "n"', "config.pbtxt names the model 'n', its folder 'm'"),
+        ("ensemble_scheduling { step [ { model_name: 'a' } ] }", "ensemble_scheduling is not supported"),
+        ('input [ { name: "z" data_type: TYPE_FP32 dims: [ 2 ] } ]', "config.pbtxt: configuration has an input 'z'"),
+        ('input [ { name: "x" data_type: TYPE_INT8 dims: [ -1, 2 ] } ]', "expects datatype TYPE_INT8 for input 'x'"),
+        ('parameters { key: "shape" value: { string_value: "x" } }', "config.pbtxt: parameter 'shape': 'x' is not"),
+        ("instance_group [ { kind: KIND_GPU } ]", "only KIND_CPU and KIND_AUTO are supported, got KIND_GPU"),
+        ("max_batch_size: 3000000000", "config.pbtxt: line 1, column 17"),
+        ("\x00", "config.pbtxt: line 1, column 1"),
+        ("# " + "x" * (1 << 20), "config.pbtxt is larger than 1048576 bytes"),
+    ],
+    ids=["field", "name", "ensemble", "tensor", "datatype", "parameter", "kind", "number", "garbage", "large"],
+)
+def test_a_wrong_one_is_told_in_a_sentence(watched: Start, repository: Path, text: str, sentence: str) -> None:
+    write(repository, text)
+    small_models.save(adding(1), repository / "sound/1")
+    one = watched()
+    ((state, reason),) = one.rows().values()
+    assert state == "UNAVAILABLE"
+    assert sentence in reason
+    assert str(repository) not in reason
+    assert one.answer("sound") == 1
