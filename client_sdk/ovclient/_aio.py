@@ -20,7 +20,8 @@ T = TypeVar("T")
 class AsyncClient(BaseClient):
     """The asyncio twin of `Client`; one client may be shared by all tasks of one event loop.
 
-    Every method takes `timeout` in seconds (None: the client's own) and raises an `OVClientError`.
+    Every method takes `timeout` in seconds (None: the client's own, but longer for loads) and raises an
+    `OVClientError`.
     """
 
     async def infer(
@@ -65,6 +66,31 @@ class AsyncClient(BaseClient):
     async def repository_index(self, *, ready: bool = False, timeout: float | None = None) -> tuple[ModelIndex, ...]:
         """Every version of every model the server knows; `ready=True` keeps those that can answer."""
         return await self._run(_calls.repository_index(ready=ready), timeout)
+
+    async def load_model(
+        self,
+        name: str,
+        config: str | Mapping[str, Any] | None = None,
+        files: Mapping[str, bytes] | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Load `name` as it lies in the server's repository, or load it anew; see `Client.load_model`.
+
+        Without `timeout` this waits ten minutes, or the client's own timeout where that is longer.
+        """
+        await self._run(_calls.load_model(name, config, files), self._load_deadline_s(timeout))
+        self._forget(name)
+
+    async def unload_model(self, name: str, *, unload_dependents: bool = False, timeout: float | None = None) -> None:
+        """Take `name` out of service; a name that is not served is fine.
+
+        `unload_dependents` also unloads the models that only an ensemble `name` needed. Waits as `load_model` does,
+        since a server may first finish the requests it has.
+        """
+        call = _calls.unload_model(name, unload_dependents=unload_dependents)
+        await self._run(call, self._load_deadline_s(timeout))
+        self._forget(name)
 
     async def close(self) -> None:
         """Close the connection; calls under way fail with `ClientClosed`."""

@@ -10,6 +10,7 @@ from ovclient._status import error_of
 from ovclient._tls import PathText, credentials
 
 DEFAULT_TIMEOUT_S = 60.0
+LOAD_TIMEOUT_S = 600.0  # large models take minutes to compile; a server that is gone must not be waited for for ever
 DEFAULT_MAX_MESSAGE_BYTES = 1 << 30
 _INT32_MAX = 2**31 - 1
 
@@ -54,6 +55,15 @@ class BaseClient:
     def _deadline_s(self, timeout: float | None) -> float | None:
         seconds = self._timeout_s if timeout is None else _checked(timeout)
         return None if math.isinf(seconds) else seconds
+
+    def _load_deadline_s(self, timeout: float | None) -> float:
+        """The client's own timeout is chosen for inference; a load gets at least `LOAD_TIMEOUT_S`."""
+        return max(self._timeout_s, LOAD_TIMEOUT_S) if timeout is None else timeout
+
+    def _forget(self, model: str) -> None:
+        """Forget what was known of a model that is replaced."""
+        for known in [key for key in list(self._input_names) if key[0] == model]:
+            self._input_names.pop(known, None)
 
     def _error(self, failure: Any, timeout_s: float | None) -> OVClientError:
         return error_of(failure.code(), failure.details() or "", self.address, timeout_s)

@@ -11,6 +11,7 @@ from tritonclient.grpc import service_pb2 as pb
 from ovclient._decode import decode_all
 from ovclient._encode import Parameter, encode, set_parameters
 from ovclient._errors import BadResponse, InvalidRequest
+from ovclient._load import load_request
 from ovclient._types import InferResult, ModelIndex, ModelMetadata, ServerMetadata, TensorMetadata
 
 T = TypeVar("T")
@@ -58,6 +59,16 @@ def repository_index(*, ready: bool) -> Call[tuple[ModelIndex, ...]]:
         return tuple(ModelIndex(m.name, m.version, m.state, m.reason) for m in answer.models)
 
     return Call("RepositoryIndex", pb.RepositoryIndexRequest(ready=ready), read)
+
+
+def load_model(name: str, config: str | Mapping[str, Any] | None, files: Mapping[str, bytes] | None) -> Call[None]:
+    return Call("RepositoryModelLoad", load_request(name, config, files), lambda _: None)
+
+
+def unload_model(name: str, *, unload_dependents: bool) -> Call[None]:
+    request = pb.RepositoryModelUnloadRequest(model_name=name)
+    request.parameters["unload_dependents"].bool_param = unload_dependents
+    return Call("RepositoryModelUnload", request, lambda _: None)
 
 
 def infer(

@@ -18,7 +18,8 @@ T = TypeVar("T")
 class Client(BaseClient):
     """A model server over KServe v2 gRPC; one client may be shared by any number of threads.
 
-    Every method takes `timeout` in seconds (None: the client's own) and raises an `OVClientError`.
+    Every method takes `timeout` in seconds (None: the client's own, but longer for loads) and raises an
+    `OVClientError`.
     """
 
     def infer(
@@ -63,6 +64,38 @@ class Client(BaseClient):
     def repository_index(self, *, ready: bool = False, timeout: float | None = None) -> tuple[ModelIndex, ...]:
         """Every version of every model the server knows; `ready=True` keeps those that can answer."""
         return self._run(_calls.repository_index(ready=ready), timeout)
+
+    def load_model(
+        self,
+        name: str,
+        config: str | Mapping[str, Any] | None = None,
+        files: Mapping[str, bytes] | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Load `name` as it lies in the server's repository, or load it anew; returns when it can answer.
+
+        `config`, JSON text or what becomes it, takes the place of the model's own configuration. `files`, content by
+        path as in `{"1/model.onnx": data}`, takes the place of its folder; Triton then wants `config` too.
+
+        Without `timeout` this waits ten minutes, or the client's own timeout where that is longer. When the time is
+        up the server goes on loading: ask `ready` or `repository_index`.
+
+        As Triton has it, a model that is not in the repository is a `ServerFailure`, one that cannot be loaded
+        `InvalidRequest`, and a server not in mode explicit, where models are loaded by request, `NotReady`.
+        """
+        self._run(_calls.load_model(name, config, files), self._load_deadline_s(timeout))
+        self._forget(name)
+
+    def unload_model(self, name: str, *, unload_dependents: bool = False, timeout: float | None = None) -> None:
+        """Take `name` out of service; a name that is not served is fine.
+
+        `unload_dependents` also unloads the models that only an ensemble `name` needed. Waits as `load_model` does,
+        since a server may first finish the requests it has.
+        """
+        call = _calls.unload_model(name, unload_dependents=unload_dependents)
+        self._run(call, self._load_deadline_s(timeout))
+        self._forget(name)
 
     def close(self) -> None:
         """Close the connection; calls under way fail with `ClientClosed`."""

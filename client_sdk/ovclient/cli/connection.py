@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from ovclient._base import LOAD_TIMEOUT_S
 from ovclient._client import Client
 
 
@@ -43,6 +44,15 @@ class Connection:
             "client_key": self.client_key,
             "timeout": self.timeout,
         }
+
+
+@Parameter(name="*", group="Server")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadConnection(Connection):
+    """For commands that may take minutes."""
+
+    timeout: Annotated[float, Parameter(validator=Number(gt=0))] = LOAD_TIMEOUT_S
+    """Seconds to wait until it is done."""
 
 
 DEFAULT = Connection()

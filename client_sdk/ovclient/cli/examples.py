@@ -3,6 +3,7 @@
 APP = """Examples:
   ovclient live --grpc_port 9000
   ovclient status
+  ovclient models list
   ovclient metadata resnet
   ovclient resnet --batchsize 8
   ovclient face-detection --input_images_dir photos --output_dir results
@@ -43,6 +44,45 @@ BENCH = """Examples:
     ovclient bench face-detection --shape 1,3,300,300 --concurrency 1:9:4 --json > figures.json
   Your data, for one of several inputs:
     ovclient bench bert --input input_ids=ids.npy --shape attention_mask:1,128
+"""
+
+MODELS = """Examples:
+  ovclient models list
+  ovclient models load resnet
+  ovclient models unload resnet
+  ovclient models watch
+
+ovclient models COMMAND --help tells more.
+"""
+
+MODELS_LIST = """Examples:
+  ovclient models list
+  What can answer, for a script:
+    ovclient models list --ready --json
+"""
+
+MODELS_LOAD = """Examples:
+  What lies in the repository:
+    ovclient models load resnet
+  The same with another configuration:
+    ovclient models load resnet --config '{"backend": "openvino"}'
+    ovclient models load resnet --config resnet.json --timeout 1800
+  A model that is not in the repository:
+    ovclient models load mine --config mine.json --file 1/model.onnx=my.onnx
+"""
+
+MODELS_UNLOAD = """Examples:
+  ovclient models unload resnet
+  An ensemble, and the models that only it needed:
+    ovclient models unload pipeline --unload_dependents
+"""
+
+MODELS_WATCH = """Examples:
+  ovclient models watch
+  Twice a second, into a file:
+    ovclient models watch --interval 0.5 > changes.log
+  For a program, one JSON document a line:
+    ovclient models watch --json
 """
 
 METADATA = """Examples:

@@ -57,7 +57,10 @@ class FakeServer:
         """Serve `function` as model `name`; a model of that name is replaced.
 
         `inputs` and `outputs` are what metadata says, as in `{"x": ("FP32", [-1, 4])}`; requests are not checked
-        against them. What the function raises is answered as INTERNAL. A `state` other than READY refuses.
+        against them. What the function raises is answered as INTERNAL.
+
+        A `state` other than READY refuses; "" is a model that was never loaded. Loading makes it READY, but for a
+        model that is UNAVAILABLE for a `reason`, which refuses the load too.
         """
         model = FakeModel(function, inputs or {}, outputs or {}, version, state=state, reason=reason)
         self._service.models[name] = model

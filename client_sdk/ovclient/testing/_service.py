@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -9,6 +10,8 @@ from ovclient._decode import decode_all
 from ovclient._encode import encode
 from ovclient._errors import OVClientError
 from ovclient.testing._model import FakeModel, Received
+
+_UNLOADED = "unloaded"
 
 
 class FakeService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
@@ -41,14 +44,37 @@ class FakeService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignor
 
     def RepositoryIndex(self, request: Any, context: grpc.ServicerContext) -> Any:
         answer = pb.RepositoryIndexResponse()
-        for name, model in self.models.items():
+        for name, model in list(self.models.items()):  # a test may add models meanwhile
             if model.state == "READY" or not request.ready:
-                answer.models.add(name=name, version=model.version, state=model.state, reason=model.reason)
+                version = model.version if model.state else ""
+                answer.models.add(name=name, version=version, state=model.state, reason=model.reason)
         return self._told("RepositoryIndex", request, context) or answer
+
+    def RepositoryModelLoad(self, request: Any, context: grpc.ServicerContext) -> Any:
+        told = self._told("RepositoryModelLoad", request, context)
+        return told or self._load(request.model_name, context)
+
+    def RepositoryModelUnload(self, request: Any, context: grpc.ServicerContext) -> Any:
+        told = self._told("RepositoryModelUnload", request, context)
+        model = self.models.get(request.model_name)
+        if told is None and model is not None:
+            self.models[request.model_name] = replace(model, state="UNAVAILABLE", reason=_UNLOADED)
+        return told or pb.RepositoryModelUnloadResponse()
 
     def ModelInfer(self, request: Any, context: grpc.ServicerContext) -> Any:
         told = self._told("ModelInfer", request, context)
         return told or self._infer(request, context)
+
+    def _load(self, name: str, context: grpc.ServicerContext) -> Any:
+        model = self.models.get(name)
+        if model is None:
+            sentence = f"failed to load '{name}', failed to poll from model repository"
+            context.abort(grpc.StatusCode.INTERNAL, sentence)
+        if model.state == "UNAVAILABLE" and model.reason not in ("", _UNLOADED):
+            cause = f"version {model.version} is at UNAVAILABLE state: {model.reason};"
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"load failed for model '{name}': {cause}")
+        self.models[name] = replace(model, state="READY", reason="")
+        return pb.RepositoryModelLoadResponse()
 
     def _infer(self, request: Any, context: grpc.ServicerContext) -> Any:
         model = self._model(request.model_name, request.model_version, context)
@@ -73,6 +99,9 @@ class FakeService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignor
         if model is None or version not in ("", model.version):
             asked = f" version {version}" if version else ""
             context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{name}'{asked} is not found")
+        if model.state == "" or model.reason == _UNLOADED:
+            sentence = f"Request for unknown model: '{name}' has no available versions"
+            context.abort(grpc.StatusCode.NOT_FOUND, sentence)
         if model.state != "READY":
             context.abort(grpc.StatusCode.UNAVAILABLE, f"model '{name}' is {model.state}")
         return model

@@ -113,7 +113,24 @@ def test_wrong_usage_is_one_line_that_names_it_and_exit_2(
     assert message in err
 
 
-@pytest.mark.parametrize("command", [[], ["resnet"], ["face-detection"], ["metadata"], ["status"], ["live"], ["ready"]])
+COMMANDS = [
+    [],
+    ["resnet"],
+    ["face-detection"],
+    ["bench"],
+    ["metadata"],
+    ["status"],
+    ["live"],
+    ["ready"],
+    ["models"],
+    ["models", "list"],
+    ["models", "load"],
+    ["models", "unload"],
+    ["models", "watch"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_teaches_by_example(capfd: pytest.CaptureFixture[str], command: list[str]) -> None:
     assert run_command([*command, "--help"]) == 0
     out = capfd.readouterr().out

@@ -57,8 +57,20 @@ def test_import_pulls_in_neither_the_server_nor_the_command_line(package: str) -
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("method", ["infer", "metadata", "server_metadata", "live", "ready", "repository_index"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "infer",
+        "metadata",
+        "server_metadata",
+        "live",
+        "ready",
+        "repository_index",
+        "load_model",
+        "unload_model",
+    ],
+)
 def test_the_async_client_has_the_same_methods_with_the_same_arguments(method: str) -> None:
     sync, twin = getattr(ovclient.Client, method), getattr(ovclient.AsyncClient, method)
     assert typing.get_type_hints(sync) == typing.get_type_hints(twin)
-    assert sync.__kwdefaults__ == twin.__kwdefaults__
+    assert (sync.__defaults__, sync.__kwdefaults__) == (twin.__defaults__, twin.__kwdefaults__)
