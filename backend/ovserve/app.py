@@ -11,7 +11,7 @@ from ovserve.core import CannotStart, Core, compose
 from ovserve.engine import openvino
 from ovserve.frontends.grpc.server import CannotListen, GrpcServer
 from ovserve.observability.logs import get_logger
-from ovserve.signals import Events
+from ovserve.signals import Event, Events
 from ovserve.version import VERSION
 
 # An answer given at the last moment still has to reach its client.
@@ -27,6 +27,7 @@ logger = get_logger("ovserve")
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT and return the exit code; raises `CannotStart`.
 
+    SIGHUP has configuration and repository looked at, in modes `watch` and `poll`.
     The port is taken before models load, so that a port in use is told at once and liveness is answered meanwhile.
     """
     with Events() as events, ThreadPoolExecutor(1, thread_name_prefix="load") as executor:
@@ -34,7 +35,7 @@ def run(settings: Settings) -> int:
         server, addresses = _listen(core)
         loading = executor.submit(core.load, may_be_empty=settings.control_mode != "none")
         loading.add_done_callback(lambda _: events.put_loaded())
-        if events.get_is_stop():
+        if _is_stopped_before(events, Event.LOADED):
             logger.warning("stopped while models were loading")
             _leave()
         try:
@@ -46,9 +47,17 @@ def run(settings: Settings) -> int:
         server.follow()
         with core.following():
             print(f"ovserve: KServe v2 gRPC on {', '.join(addresses)}", flush=True)
-            events.get_is_stop()
+            while events.get() is not Event.STOP:
+                core.reconciler.dirty.set()
         _drain(core, server)
     return 0
+
+
+def _is_stopped_before(events: Events, awaited: Event) -> bool:
+    while (event := events.get()) is not awaited:
+        if event is Event.STOP:
+            return True
+    return False
 
 
 def _listen(core: Core) -> tuple[GrpcServer, list[str]]:

@@ -72,7 +72,7 @@ class Core:
     def following(self) -> Following:
         """Follow the repository from now on, for the time of a `with` block."""
         mode, poll_s = self.settings.control_mode, self.settings.file_system_poll_wait_seconds
-        return Following(self.reconciler, self.source.paths, mode, poll_s)
+        return Following(self.reconciler, lambda: self.source.paths, mode, poll_s)
 
 
 def compose(settings: Settings) -> Core:

@@ -2,18 +2,25 @@
 
 import signal
 import socket
+from enum import Enum, auto
 from types import TracebackType
 from typing import Self
 
 
+class Event(Enum):
+    LOADED = auto()
+    RELOAD = auto()
+    STOP = auto()
+
+
 class Events:
-    """The end of loading, SIGTERM, SIGINT; a second SIGINT ends the process at once.
+    """The end of loading, SIGTERM, SIGINT, SIGHUP; a second SIGINT ends the process at once.
 
     Signals come through `signal.set_wakeup_fd`, as bytes on a socket: one that arrives just before the main thread goes
     to sleep on a lock would be noticed only when something else wakes it.
     """
 
-    _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+    _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     _LOADED = 0
 
     def __enter__(self) -> Self:
@@ -35,9 +42,9 @@ class Events:
     def put_loaded(self) -> None:
         self._writer.send(bytes([self._LOADED]))
 
-    def get_is_stop(self) -> bool:
-        """Wait for the next event and tell whether it is a signal to stop."""
+    def get(self) -> Event:
+        """Wait for the next event."""
         number = self._reader.recv(1)[0]
         if number == signal.SIGINT:
             signal.signal(number, signal.SIG_DFL)
-        return number != self._LOADED
+        return {self._LOADED: Event.LOADED, signal.SIGHUP: Event.RELOAD}.get(number, Event.STOP)

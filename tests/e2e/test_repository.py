@@ -284,3 +284,11 @@ def test_a_live_model_does_not_follow_its_files(
         found = set().union(*(client.result(60) for client in clients))
     assert found == {"copy over": {1.0, 2.0}, "truncate": {1.0}, "remove": {1.0}}[harm]
     assert one.server.process.poll() is None
+
+
+def test_sighup_has_the_server_look(watched: Callable[..., Watched], repository: Path) -> None:
+    one = watched("--model_control_mode", "poll", "--file_system_poll_wait_seconds", "1000")
+    small_models.save(adding(1), repository / "m/1")
+    assert one.answer() is None
+    one.server.process.send_signal(signal.SIGHUP)
+    one.wait_answer(1)

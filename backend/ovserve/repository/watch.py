@@ -20,15 +20,18 @@ _STEP_MS = 50
 _LOOK_AFTER_MS = 1000
 
 # Device and inode of each path; None for one that is not there.
-Identities: TypeAlias = list[tuple[int, int] | None]
+Identities: TypeAlias = dict[Path, tuple[int, int] | None]
 
 logger = get_logger("ovserve.repository")
 
 
 class Watcher:
-    """Calls `on_change` soon after anything below `paths` changed, in a thread of its own."""
+    """Calls `on_change` soon after anything below `paths` changed, in a thread of its own.
 
-    def __init__(self, paths: Sequence[Path], on_change: Callable[[], None]) -> None:
+    `paths` are asked for again and again, since a configuration may add some.
+    """
+
+    def __init__(self, paths: Callable[[], Sequence[Path]], on_change: Callable[[], None]) -> None:
         self._paths = paths
         self._on_change = on_change
         self._stopped = threading.Event()
@@ -46,7 +49,7 @@ class Watcher:
         try:
             before = None
             while not self._stopped.is_set():
-                now = _identities(self._paths)
+                now = _identities(self._paths())
                 if before is not None and before != now:
                     self._on_change()
                 self._watch(now)
@@ -58,10 +61,11 @@ class Watcher:
 
     def _watch(self, before: Identities) -> None:
         """Watch until stopped, or until another folder has taken the place of one that is watched."""
-        present = [path for path in self._paths if path.exists()]
+        present = [path for path in self._paths() if path.exists()]
         if not present:
             self._stopped.wait(_LOOK_AFTER_MS / 1000)
             return
+        is_armed = False  # the first look comes after that, for what changed until then
         for changes in watchfiles.watch(
             *present,
             watch_filter=None,
@@ -73,9 +77,10 @@ class Watcher:
             raise_interrupt=False,
             ignore_permission_denied=True,
         ):
-            if changes:
+            if changes or not is_armed:
                 self._on_change()
-            if _identities(self._paths) != before:
+            is_armed = True
+            if _identities(self._paths()) != before:
                 return
 
 
@@ -102,12 +107,12 @@ def _unescaped(path: str) -> str:
 
 
 def _identities(paths: Sequence[Path]) -> Identities:
-    found: Identities = []
+    found: Identities = {}
     for path in paths:
         try:
             status = path.stat()
         except OSError:
-            found.append(None)
+            found[path] = None
             continue
-        found.append((status.st_dev, status.st_ino))
+        found[path] = (status.st_dev, status.st_ino)
     return found

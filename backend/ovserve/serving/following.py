@@ -1,7 +1,7 @@
 """Follows the repository while the server runs, in the way that --model_control_mode says."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,20 +20,22 @@ logger = get_logger("ovserve.repository")
 class Following:
     """Runs the reconciler for the time of the `with` block, except in mode `none`."""
 
-    def __init__(self, reconciler: Reconciler, paths: Sequence[Path], mode: ControlMode, poll_s: float) -> None:
+    def __init__(
+        self, reconciler: Reconciler, paths: Callable[[], Sequence[Path]], mode: ControlMode, poll_s: float
+    ) -> None:
         self._reconciler = reconciler
         self._poll_s = poll_s
         self._mode = mode
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=reconciler.run, args=(self._period_s, self._stopped), name="repository")
         self._watcher = Watcher(paths, reconciler.dirty.set) if mode == "watch" else None
-        self._is_told = all(map(tells_changes, paths))
+        self._paths = paths
 
     def __enter__(self) -> Self:
         if self._mode == "none":
             return self
         if self._watcher is not None:
-            if not self._is_told:
+            if not self._is_told():
                 logger.info("the file system does not tell of all changes: looking at intervals", seconds=self._poll_s)
             self._watcher.start()
         self._thread.daemon = True
@@ -48,10 +50,13 @@ class Following:
         if self._watcher is not None and self._mode != "none":
             self._watcher.stop()
 
+    def _is_told(self) -> bool:
+        return all(map(tells_changes, self._paths()))
+
     def _period_s(self) -> float | None:
         """How long the reconciler may wait before it looks again."""
         if self._mode == "explicit":
             return None
-        if self._watcher is None or self._watcher.failed.is_set() or not self._is_told or self._reconciler.has_links:
+        if self._watcher is None or self._watcher.failed.is_set() or not self._is_told() or self._reconciler.has_links:
             return self._poll_s
         return max(_FULL_LOOK_S, self._poll_s)
