@@ -1,13 +1,13 @@
 """The door for those who manage: what is in the repository and how it is configured."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ovserve.config.model import ModelConfig
-from ovserve.errors import LoadFailed, LoadRejected, NotInRepository, NotInThisMode
-from ovserve.repository.source import Source
+from ovserve.errors import LoadFailed, LoadRejected, NotAllowed, NotInRepository, NotInThisMode
+from ovserve.repository.uploads import Uploads
 from ovserve.requests import Metadata
-from ovserve.serving.reconciler import Reconciler, Request
+from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Entry, Registry, State, VersionStatus
 
 
@@ -25,31 +25,38 @@ class IndexRow:
 
 
 class Control:
-    """Protocol-neutral management; `source` is given where models are loaded and unloaded by request."""
+    """Protocol-neutral management; `uploads` are given where models are loaded and unloaded by request.
 
-    def __init__(self, registry: Registry, reconciler: Reconciler, source: Source | None) -> None:
+    `is_open` says whether those who ask may do that.
+    """
+
+    def __init__(self, registry: Registry, reconciler: Reconciler, uploads: Uploads | None, *, is_open: bool) -> None:
         self._registry = registry
         self._reconciler = reconciler
-        self._source = source
+        self._uploads = uploads
+        self._is_open = is_open
 
     def index(self, *, ready_only: bool = False) -> list[IndexRow]:
         """List every version known, by name and number, in Triton's words: READY, LOADING, UNLOADING, UNAVAILABLE.
 
         In mode explicit also, by name only, what the repository has and nobody asked for.
         """
-        entries = {name: entry for name, entry in self._registry.entries.items() if not entry.removed}
+        found = self._found()
+        entries = {name: entry for name, entry in self._registry.entries.items() if not entry.removed or name in found}
         rows = [row for name, entry in entries.items() for row in _rows(name, entry)]
-        rows += [IndexRow(name, None, "", "") for name in self._found() if name not in entries]
+        rows += [IndexRow(name, None, "", "") for name in found if name not in entries]
         rows.sort(key=lambda row: (row.name, row.version or 0))
         return [row for row in rows if row.state == "READY" or not ready_only]
 
-    def load(self, name: str) -> None:
+    def load(self, name: str, config: str | None = None, files: Mapping[str, bytes] | None = None) -> None:
         """Load a model as it lies in the repository now, or load it anew where it has changed.
 
-        Raises `NotInThisMode`, `NotInRepository`, and `LoadRejected` where a version of it cannot be loaded; what was
-        served of it before goes on.
+        `config`, Triton's as JSON, and `files`, by their paths in the model's folder, take the place of what lies there
+        until the next load. Raises `NotInThisMode`, `NotAllowed`, `NotInRepository`, and `LoadRejected` where a version
+        cannot be loaded; what was served of it before goes on.
         """
-        request = self._ask(name, load=True)
+        self._checked_uploads().put(name, config, files or {})
+        request = self._reconciler.ask(name, load=True)
         if not request.found:
             raise NotInRepository(f"failed to load '{name}', failed to poll from model repository")
         entry = self._registry.entries.get(name)
@@ -63,20 +70,27 @@ class Control:
     def unload(self, name: str) -> None:
         """Stop serving a model, after the requests in flight; one that is not served needs nothing.
 
-        Raises `NotInThisMode`.
+        Raises `NotInThisMode`, `NotAllowed`.
         """
-        self._ask(name, load=False)
+        uploads = self._checked_uploads()
+        self._reconciler.ask(name, load=False)
+        uploads.put(name, None, {})
 
-    def _ask(self, name: str, *, load: bool) -> Request:
-        if self._source is None:
+    def _checked_uploads(self) -> Uploads:
+        if self._uploads is None:
             raise NotInThisMode("models are loaded and unloaded by request only with --model_control_mode explicit")
-        return self._reconciler.ask(name, load=load)
+        if not self._is_open:
+            raise NotAllowed(
+                "models are not loaded and unloaded by request where the server listens to other machines, "
+                "unless --allow_remote_management is given"
+            )
+        return self._uploads
 
     def _found(self) -> Collection[str]:
-        if self._source is None:
+        if self._uploads is None:
             return ()
         try:
-            return self._source.configured().models
+            return self._uploads.configured().models
         except LoadFailed:
             return ()
 

@@ -19,6 +19,7 @@ from ovserve.observability.logs import get_logger
 from ovserve.repository.config_file import ConfigFile
 from ovserve.repository.config_pbtxt import ConfigFiles, configured
 from ovserve.repository.source import Repositories, SingleModel, Source
+from ovserve.repository.uploads import Uploads
 from ovserve.serving.following import Following
 from ovserve.serving.loader import load_version
 from ovserve.serving.reconciler import ALL, Reconciler
@@ -79,18 +80,17 @@ def compose(settings: Settings) -> Core:
     """Make the objects; nothing is loaded and nothing listens yet. Raises `CannotStart`."""
     registry = Registry()
     source = _source(settings)
+    uploads = _uploads(settings, source) if settings.control_mode == "explicit" else None
     load = partial(load_version, Engine(_prepared_cache(settings.cache_dir)))
-    mode = settings.control_mode
-    is_explicit = mode == "explicit"
     reconciler = Reconciler(
-        source,
+        uploads or source,
         load,
         registry,
-        follows=not is_explicit,
-        retries=mode in {"watch", "poll"},
-        chosen=settings.load_model if is_explicit else (ALL,),
+        follows=uploads is None,
+        retries=settings.control_mode in {"watch", "poll"},
+        chosen=(ALL,) if uploads is None else settings.load_model,
     )
-    control = Control(registry, reconciler, source if is_explicit else None)
+    control = Control(registry, reconciler, uploads, is_open=settings.is_local or settings.allow_remote_management)
     return Core(settings, registry, DataPlane(registry), control, source, reconciler)
 
 
@@ -112,6 +112,16 @@ def _source(settings: Settings) -> Source:
         return _model_config(own, name, folder) if declared is None else configured(declared, folder, explicit)
 
     return Repositories(folders, read_config, allow_symlinks=allow_symlinks)
+
+
+def _uploads(settings: Settings, source: Source) -> Uploads:
+    own = _own(settings)
+    explicit = {name: own[name] for name in own.keys() & settings.model_fields_set}
+    return Uploads(
+        source,
+        lambda declared, folder: configured(declared, folder, explicit),
+        allow_code=settings.allow_code_upload,
+    )
 
 
 def _own(settings: Settings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ OVServeError
 |-- NotFound            no such model or version
 |-- NotReady            it exists, but cannot answer now
 |-- NotInThisMode       models are loaded and unloaded by request only in mode explicit
+|-- NotAllowed          whoever asks may not do that
 |-- NotInRepository     a model that is to be loaded is not there
 |-- LoadRejected        a model that is to be loaded cannot be
 |-- Overloaded          try again later
@@ -37,6 +38,7 @@ class Code(Enum):
     DEADLINE = auto()
     CANCELLED = auto()
     UNSUPPORTED = auto()
+    FORBIDDEN = auto()
     INTERNAL = auto()
 
 
@@ -80,6 +82,10 @@ class NotReady(OVServeError):
 
 class NotInThisMode(OVServeError):
     code = Code.NOT_READY
+
+
+class NotAllowed(OVServeError):
+    code = Code.FORBIDDEN
 
 
 class NotInRepository(OVServeError):

@@ -1,4 +1,4 @@
-"""Triton's config.pbtxt, as the JSON document that Triton itself makes of it."""
+"""Triton's model configuration as text, or as a client's JSON -> the JSON document that Triton itself makes of it."""
 
 import re
 from typing import Any
@@ -26,5 +26,18 @@ def parse_pbtxt(text: str) -> dict[str, Any]:
         place = _PLACE.match(said)
         where = f"line {place[1]}, column {place[2]}: " if place else ""
         raise WrongTritonConfig(f"{FILE_NAME}: {where}{said[place.end() :] if place else said}") from error
+    document: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    return document
+
+
+def parse_json(text: str) -> dict[str, Any]:
+    """Read the JSON form of `inference.ModelConfig`; raises `WrongTritonConfig`."""
+    from google.protobuf import json_format  # noqa: PLC0415 - as above
+    from tritonclient.grpc import model_config_pb2  # noqa: PLC0415
+
+    try:
+        message = json_format.Parse(text, model_config_pb2.ModelConfig())
+    except (json_format.ParseError, RecursionError) as error:
+        raise WrongTritonConfig(str(error)) from error
     document: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
     return document

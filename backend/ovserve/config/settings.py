@@ -22,6 +22,13 @@ def _several(value: Any) -> Any:
     return (value,) if isinstance(value, str | Path) else value
 
 
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
 def _addresses(value: str) -> str:
     for address in value.split(","):
         host = address.strip()
@@ -76,6 +83,10 @@ class Settings(ModelFlags, Source):
         allow_inf_nan=False,
         description="Seconds between looks where events do not tell of changes; 0: never look again.",
     )
+    allow_remote_management: bool = Field(
+        default=False, description="Let models be loaded and unloaded by request where other machines can ask."
+    )
+    allow_code_upload: bool = Field(default=False, description="Take Python files with a request to load a model.")
     allow_symlinks: bool = Field(default=False, description="Follow links that lead out of the repository.")
     exit_timeout_secs: float = Field(
         default=30,
@@ -116,6 +127,11 @@ class Settings(ModelFlags, Source):
         if self.load_model and self.model_control_mode != "explicit":
             raise ValueError("--load_model is for --model_control_mode explicit: in other modes every model is loaded")
         return self
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can ask: every address is a loopback one."""
+        return all(map(_is_loopback, self.grpc_addresses))
 
     @property
     def control_mode(self) -> ControlMode:

@@ -70,7 +70,7 @@ def test_listeners_hear_of_every_change() -> None:
 def test_the_index_speaks_tritons_words_in_order() -> None:
     made = registry(v2=AVAILABLE, v1=FAILED, v3=LOADING)
     made.put_cause("a", "no version found")
-    assert Control(made, None, None).index() == [
+    assert Control(made, None, None, is_open=True).index() == [
         IndexRow("a", None, "UNAVAILABLE", "no version found"),
         IndexRow("m", 1, "UNAVAILABLE", FAILED.cause or ""),
         IndexRow("m", 2, "READY", ""),
@@ -79,6 +79,6 @@ def test_the_index_speaks_tritons_words_in_order() -> None:
 
 
 def test_the_index_of_what_is_ready_leaves_out_the_rest() -> None:
-    assert Control(registry(v2=AVAILABLE, v1=FAILED), None, None).index(ready_only=True) == [
+    assert Control(registry(v2=AVAILABLE, v1=FAILED), None, None, is_open=True).index(ready_only=True) == [
         IndexRow("m", 2, "READY", "")
     ]

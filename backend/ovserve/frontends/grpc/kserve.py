@@ -23,6 +23,8 @@ from ovserve.version import VERSION
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 EXTENSIONS = ("model_configuration", "model_repository", "model_repository(unload_dependents)")
 
+_FILE = "file:"
+
 logger = get_logger("ovserve.grpc")
 
 Context = grpc.ServicerContext
@@ -74,8 +76,11 @@ class InferenceService:
         return response
 
     def RepositoryModelLoad(self, request: Any, _context: Context) -> Any:
-        _check_management("RepositoryModelLoad", request)
-        self._control.load(request.model_name)
+        files = [key for key in request.parameters if key.startswith(_FILE)]
+        _check_management("RepositoryModelLoad", request, "config", *files)
+        config = request.parameters["config"].string_param if "config" in request.parameters else None
+        uploaded = {key.removeprefix(_FILE): request.parameters[key].bytes_param for key in files}
+        self._control.load(request.model_name, config, uploaded)
         return pb.RepositoryModelLoadResponse()
 
     def RepositoryModelUnload(self, request: Any, _context: Context) -> Any:

@@ -15,6 +15,7 @@ STATUS = {
     Code.DEADLINE: grpc.StatusCode.DEADLINE_EXCEEDED,
     Code.CANCELLED: grpc.StatusCode.CANCELLED,
     Code.UNSUPPORTED: grpc.StatusCode.UNIMPLEMENTED,
+    Code.FORBIDDEN: grpc.StatusCode.PERMISSION_DENIED,
     Code.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 

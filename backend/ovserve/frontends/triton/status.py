@@ -13,6 +13,7 @@ STATUS = {
     Code.DEADLINE: "UNAVAILABLE",
     Code.CANCELLED: "CANCELLED",
     Code.UNSUPPORTED: "UNSUPPORTED",
+    Code.FORBIDDEN: "INTERNAL",  # nobody is asked for rights here
     Code.INTERNAL: "INTERNAL",
 }
 
