@@ -239,6 +239,9 @@ def test_a_person_watches_a_table_and_the_changes_above_it() -> None:
     new = (ModelIndex("m", "2", "READY", ""),)
     report.look(noon, old, changes((), old))
     assert "12:00:01" not in out.getvalue()
+    drawn = out.getvalue()
+    report.look(noon, old, ())
+    assert out.getvalue() == drawn  # the same table drawn again would flicker
     report.look(noon, new, changes(old, new))
     report.close()
     above, _, below = out.getvalue().partition("12:00:01 m version 2 LOADING -> READY")
