@@ -28,12 +28,14 @@ class TerminalReport:
         self._started = False
 
     def look(self, time: datetime, index: Sequence[ModelIndex], changes: Sequence[Change]) -> None:
-        if self._started:
+        if not self._started:
+            self._live.start()
+            self._started = True
+        elif changes:
             for change in changes:
                 self._console.print(Text(line(time, change), _STYLES.get(change.after, "")))
         else:
-            self._live.start()
-            self._started = True
+            return  # the same table drawn again would only flicker
         self._live.update(_table(index), refresh=True)
 
     def close(self) -> None:
