@@ -414,7 +414,7 @@ WRONG = {
     "log_format": ["xml", "JSON", ""],
 }
 ANYTHING_GOES = {"model_repository", "model_path", "config_path", "cache_dir", "load_model"}  # any text
-SWITCHES = {"strict_shape", "allow_symlinks"}
+SWITCHES = {"strict_shape", "allow_symlinks", "allow_remote_management", "allow_code_upload"}
 
 
 @pytest.fixture

@@ -35,6 +35,8 @@ def parse_json(text: str) -> dict[str, Any]:
     from google.protobuf import json_format  # noqa: PLC0415 - as above
     from tritonclient.grpc import model_config_pb2  # noqa: PLC0415
 
+    if not text.lstrip().startswith("{"):  # the parser would take an empty list
+        raise WrongTritonConfig("it must be a JSON object")
     try:
         message = json_format.Parse(text, model_config_pb2.ModelConfig())
     except (json_format.ParseError, RecursionError) as error:

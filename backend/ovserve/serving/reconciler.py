@@ -175,7 +175,18 @@ class Reconciler:
                 logger.warning("the repository cannot be looked at, what is served stays", cause=self._lost)
             return
         self._lost = None
+        if not self._follows:
+            configured, seen = self._with_what_served(configured, seen)
         self._configured, self._seen = configured, seen
+
+    def _with_what_served(
+        self, configured: Configured, seen: Mapping[str, SeenModel]
+    ) -> tuple[Configured, dict[str, SeenModel]]:
+        """Have a model whose load was asked for and of which there is no version to load go on as it was."""
+        lost = {name for name, model in seen.items() if model.error is not None and name in self._configured.models}
+        models = {**configured.models, **{name: self._configured.models[name] for name in lost}}
+        kept = {name: replace(self._seen[name], error=seen[name].error) for name in lost}
+        return replace(configured, models=models), {**seen, **kept}
 
     def _look_at(self, configured: Configured, fresh: Collection[str] | None) -> dict[str, SeenModel]:
         seen = {}
