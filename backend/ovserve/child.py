@@ -46,8 +46,12 @@ class ChildServer:
         """Wait until the child ends by itself, and return its exit code."""
         return self._process.wait()
 
+    def stop(self) -> None:
+        """Ask the child to stop; it may have stopped already."""
+        self._process.terminate()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.terminate()
+        self.stop()
         self._process.communicate(timeout=_STOP_TIMEOUT_S)

@@ -1,5 +1,6 @@
 """`ovserve demo`: our own models, served, asked by our own client, and judged."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -70,8 +71,11 @@ def _wrong_faces(lines: Sequence[str]) -> list[str]:
 
 
 def _keep(server: ChildServer) -> None:
-    print(f"\nStill serving on {server.address}; Ctrl-C ends it.", flush=True)
+    """Serve until Ctrl-C, which a terminal sends to the child too."""
+    former = signal.signal(signal.SIGINT, lambda *_: server.stop())
     try:
+        print(f"\nStill serving on {server.address}; Ctrl-C ends it.", flush=True)
         server.wait()
-    except KeyboardInterrupt:
         print(flush=True)
+    finally:
+        signal.signal(signal.SIGINT, former)

@@ -34,10 +34,8 @@ class ConfigFiles:
         path = folder / FILE_NAME
         try:
             found = path.stat()
-        except FileNotFoundError:
+        except OSError:  # not there, or in a folder that may not be read, which whoever looks for versions tells
             return None
-        except OSError as error:
-            raise LoadFailed(f"{FILE_NAME} cannot be read: {error.strerror}", path) from error
         status = (found.st_size, found.st_mtime_ns, found.st_ino)
         known = self._known.get(path)
         if known is None or known.status != status:
