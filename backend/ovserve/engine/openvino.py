@@ -102,6 +102,8 @@ class Engine:
         own_nodes = {node.get_friendly_name() for node in model.get_ops()} - tensors.keys()
         compiled = self._compile(unpack_string_ports(model.clone()), config)
         count = config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        if not config.nireq and blueprint.wish is not None and any(blueprint.wish.auto.values()):
+            count += 1  # requests on several variants leave gaps that one more fills (ADR 0012)
         slots = _slots(compiled, inputs, outputs, count)
         warnings = (*blueprint.warnings, *narrowed(compiled, tensors, own_nodes))
         return LoadedModel(inputs, outputs, slots, dry_run, warnings)
@@ -124,8 +126,9 @@ class Engine:
         if config.target_device == "CPU":
             # Pinned threads of two models meet on one core while another is idle (ADR 0004).
             properties.setdefault("ENABLE_CPU_PINNING", False)
-            # A dynamic model keeps code for the shapes it met, 3 MB for each new one and no end in sight (ADR 0004).
-            properties.setdefault("CPU_RUNTIME_CACHE_CAPACITY", 100)
+            if model.is_dynamic():
+                # It keeps code for the shapes it met, 3 MB for each new one and no end in sight (ADR 0004).
+                properties.setdefault("CPU_RUNTIME_CACHE_CAPACITY", 100)
         try:
             return self._core.compile_model(model, config.target_device, properties)
         except (RuntimeError, TypeError, ValueError) as error:
