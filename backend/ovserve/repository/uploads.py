@@ -34,7 +34,7 @@ class Uploads:
         self._make = make
         self._allow_code = allow_code
         self._uploads: dict[str, _Upload] = {}
-        self._folder: Path | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def paths(self) -> Sequence[Path]:
@@ -78,11 +78,6 @@ class Uploads:
                 roots[name] = upload.folder
         return Configured(models, errors, roots)
 
-    def close(self) -> None:
-        """Delete what was uploaded."""
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
     def _check_path(self, name: str, path: str) -> None:
         parts = PurePosixPath(path).parts
         is_plain = all(part not in {"..", "/"} and "\\" not in part and "\0" not in part for part in parts)
@@ -95,8 +90,8 @@ class Uploads:
 
     def _write(self, name: str, files: Mapping[str, bytes]) -> Path:
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="ovserve-"))  # for the server's own user only
-        folder = Path(tempfile.mkdtemp(dir=self._folder))
+            self._folder = tempfile.TemporaryDirectory(prefix="ovserve-")  # the server's own user's, until it ends
+        folder = Path(tempfile.mkdtemp(dir=self._folder.name))
         try:
             for path, data in files.items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -294,8 +294,7 @@ class Reconciler:
 
     def _fail(self, landed: _Landed, error: LoadFailed) -> None:
         name, cause = landed.name, str(error)
-        changed_s = landed.wanted.seen.changed_s
-        grows = self._retries and changed_s > self._began_s and self._clock() - changed_s < _YOUNG_S
+        grows = self._retries and self._has_just_changed(landed.wanted.seen.changed_s)
         if self._failures.add(name, landed.wanted, cause, alarm=not grows):
             logger.error("version failed", model=name[0], version=name[1], cause=cause, path=str(error.path))
         status = self._status(name)
@@ -306,6 +305,16 @@ class Reconciler:
             self._put(name, VersionStatus(State.LOADING, note=f"not complete yet: {cause}"))
         else:
             self._put(name, VersionStatus(State.LOADING, cause=cause))
+
+    def _has_just_changed(self, changed_s: float) -> bool:
+        return changed_s > self._began_s and self._clock() - changed_s < _YOUNG_S
+
+    def _is_young(self, folder: Path) -> bool:
+        """Tell whether a folder in which no version is found is probably still being filled."""
+        try:
+            return self._retries and self._has_just_changed(folder.stat().st_ctime)
+        except OSError:
+            return False
 
     def _retire(self, name: Name) -> None:
         del self._served[name]
@@ -342,7 +351,8 @@ class Reconciler:
                 place = self._configured.models[name].base_path
                 error = LoadFailed("model_version_policy selects none of the versions found", place)
             self._registry.put_cause(name, None if error is None else str(error))
-            self._say_once(name, seen.ignored, error)
+            if error is None or not self._is_young(self._configured.models[name].base_path):
+                self._say_once(name, seen.ignored, error)
         known = self._configured.models.keys() | self._configured.errors.keys()
         for name in self._registry.entries.keys() - known:
             self._told.pop(name, None)
