@@ -22,8 +22,9 @@ from ovserve.repository.source import Repositories, SingleModel, Source
 from ovserve.repository.uploads import Uploads
 from ovserve.serving.following import Following
 from ovserve.serving.loader import load_version
-from ovserve.serving.reconciler import ALL, Reconciler
+from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Registry
+from ovserve.serving.view import ALL
 
 logger = get_logger("ovserve")
 

@@ -2,28 +2,28 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeAlias, TypeVar
 
 from ovserve.config.model import ModelConfig
-from ovserve.errors import LoadFailed, Unreadable
+from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
-from ovserve.repository.look import SeenModel, look
-from ovserve.repository.source import Configured, Source
+from ovserve.repository.source import Source
 from ovserve.serving.desired import Desired, Name, Wanted, desire
 from ovserve.serving.difference import difference
 from ovserve.serving.failures import Failures
+from ovserve.serving.load_request import Request
 from ovserve.serving.model import Model
+from ovserve.serving.notices import Notices
 from ovserve.serving.registry import Registry, State, VersionStatus
 from ovserve.serving.steadiness import NEXT_LOOK_S, Steadiness
+from ovserve.serving.view import ALL, View
 
 PARALLEL_LOADS = 4  # Triton's --model-load-thread-count
-
-ALL = "*"
 
 # A version that fails while its files are this young is probably still being copied.
 _YOUNG_S = 10.0
@@ -47,20 +47,6 @@ class _Landed:
     error: LoadFailed | None = None
 
 
-@dataclass(slots=True)
-class Request:
-    """Somebody asks to have a model loaded, or unloaded, and waits for `done`.
-
-    `found` says whether the repository has it, `failures` why versions could not be loaded.
-    """
-
-    model: str
-    load: bool
-    done: threading.Event = field(default_factory=threading.Event)
-    found: bool = False
-    failures: Mapping[int, str] = field(default_factory=dict)
-
-
 class Reconciler:
     """One thread at a time calls `step`; loads run beside it, and one that fails or takes long delays no other.
 
@@ -80,23 +66,18 @@ class Reconciler:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.dirty = threading.Event()
-        self._source = source
+        self._view = View(source, follows=follows, chosen=chosen)
         self._load_version = load_version
         self._registry = registry
-        self._follows = follows
         self._retries = retries
-        self._chosen = set(chosen)
         self._clock = clock
         self._began_s = clock()
-        self._configured = Configured({})
-        self._seen: Mapping[str, SeenModel] = {}
         self._desired: Desired = {}
         self._served: dict[Name, Wanted] = {}
         self._loading: dict[Name, Wanted] = {}
         self._failures = Failures(clock, retries=retries)
         self._steadiness = Steadiness(clock)
-        self._told: dict[str, tuple[str, ...]] = {}
-        self._lost: str | None = None
+        self._notices = Notices()
         self._asked: SimpleQueue[Request] = SimpleQueue()
         self._requests: list[Request] = []
         self._landed: SimpleQueue[_Landed] = SimpleQueue()
@@ -106,12 +87,11 @@ class Reconciler:
     @property
     def has_links(self) -> bool:
         """Tell whether file system events may be missing: they do not come from behind links."""
-        return any(seen.has_links for seen in self._seen.values())
+        return any(seen.has_links for seen in self._view.seen.values())
 
     def pass_once(self) -> None:
         """Go on until all that can be loaded now is loaded or has failed; raises `LoadFailed` for the source."""
-        configured = self._source.configured()
-        for name in configured.models if ALL in self._chosen else self._chosen:
+        for name in self._view.at_start():
             self._asked.put(Request(name, load=True))
         while (wait_s := self.step()) is not None:
             self.dirty.wait(wait_s)
@@ -144,9 +124,13 @@ class Reconciler:
         """
         self.dirty.clear()
         self._land()
-        self._look()
+        asked = _drained(self._asked)  # before the look, which has to be younger than the request
+        self._requests += asked
+        for request in asked:
+            self._failures.forget_model(request.model)
+        self._view.look(asked, self._requests)
         failed = self._failed()
-        self._desired = desire(self._configured.models, self._seen, failed)
+        self._desired = desire(self._view.configured.models, self._view.seen, failed)
         todo = difference(self._desired, self._served, failed)
         unsteady = {name for name, wanted in todo.load.items() if not self._begin(name, wanted)}
         for name in todo.retire:
@@ -157,65 +141,6 @@ class Reconciler:
         if unsteady:
             return NEXT_LOOK_S
         return _LONGEST_WAIT_S if self._loading else None
-
-    def _look(self) -> None:
-        asked = _drained(self._asked)  # before the look, which has to be younger than the request
-        self._requests += asked
-        try:
-            found = self._source.configured()
-            fresh = self._fresh(asked, found)
-            configured = found if fresh is None else self._only_chosen(found, fresh)
-            seen = self._look_at(configured, fresh)
-            if any(model.error is not None for model in seen.values()):
-                # A repository that goes away between the two looks must not look like one whose models are gone.
-                self._source.configured()
-        except LoadFailed as error:
-            if self._lost != str(error):
-                self._lost = str(error)
-                logger.warning("the repository cannot be looked at, what is served stays", cause=self._lost)
-            return
-        self._lost = None
-        if not self._follows:
-            configured, seen = self._with_what_served(configured, seen)
-        self._configured, self._seen = configured, seen
-
-    def _with_what_served(
-        self, configured: Configured, seen: Mapping[str, SeenModel]
-    ) -> tuple[Configured, dict[str, SeenModel]]:
-        """Have a model whose load was asked for and of which there is no version to load go on as it was."""
-        lost = {name for name, model in seen.items() if model.error is not None and name in self._configured.models}
-        models = {**configured.models, **{name: self._configured.models[name] for name in lost}}
-        kept = {name: replace(self._seen[name], error=seen[name].error) for name in lost}
-        return replace(configured, models=models), {**seen, **kept}
-
-    def _look_at(self, configured: Configured, fresh: Collection[str] | None) -> dict[str, SeenModel]:
-        seen = {}
-        for name, config in configured.models.items():
-            if fresh is not None and name not in fresh:
-                seen[name] = self._seen[name]
-                continue
-            now = look(config.base_path, configured.roots.get(name))
-            if isinstance(now.error, Unreadable) and name in self._seen:
-                now = replace(self._seen[name], error=now.error)
-            seen[name] = now
-        return seen
-
-    def _fresh(self, asked: Sequence[Request], found: Configured) -> set[str] | None:
-        """Begin what was asked for; return the models whose files count as they are now (None: all)."""
-        for request in asked:
-            request.found = request.model in found.models
-            self._failures.forget_model(request.model)
-            if request.load and request.found:
-                self._chosen.add(request.model)
-            elif not request.load:
-                self._chosen.discard(request.model)
-        return None if self._follows else {request.model for request in self._requests if request.found}
-
-    def _only_chosen(self, found: Configured, fresh: Collection[str]) -> Configured:
-        models = {name: config for name, config in self._configured.models.items() if name in self._chosen}
-        models |= {name: found.models[name] for name in fresh if name in self._chosen}
-        errors = {name: error for name, error in found.errors.items() if name in self._chosen}
-        return Configured(models, errors, found.roots)
 
     def _answer(self, unsteady: Collection[Name]) -> None:
         """Tell those who asked when nothing of their model is under way any more."""
@@ -229,8 +154,8 @@ class Reconciler:
         """Find the versions that cannot be loaded as they are now."""
         return {
             (name, version)
-            for name, config in self._configured.models.items()
-            for version, seen in self._seen[name].versions.items()
+            for name, config in self._view.configured.models.items()
+            for version, seen in self._view.seen[name].versions.items()
             if self._failures.has((name, version), Wanted(config, seen))
         }
 
@@ -341,32 +266,22 @@ class Reconciler:
 
     def _tell(self) -> None:
         """Say of whole models what is wrong with them, and which are gone."""
-        for name, sentence in self._configured.errors.items():
+        for name, sentence in self._view.configured.errors.items():
             self._registry.put_cause(name, sentence)
-            self._say_once(name, (sentence,))
+            self._notices.say(name, (sentence,))
         wanted = {model for model, _ in self._desired}
-        for name, seen in self._seen.items():
+        for name, seen in self._view.seen.items():
             error = seen.error
             if error is None and name not in wanted:
-                place = self._configured.models[name].base_path
+                place = self._view.configured.models[name].base_path
                 error = LoadFailed("model_version_policy selects none of the versions found", place)
             self._registry.put_cause(name, None if error is None else str(error))
-            if error is None or not self._is_young(self._configured.models[name].base_path):
-                self._say_once(name, seen.ignored, error)
-        known = self._configured.models.keys() | self._configured.errors.keys()
+            if error is None or not self._is_young(self._view.configured.models[name].base_path):
+                self._notices.say(name, seen.ignored, error)
+        known = self._view.configured.models.keys() | self._view.configured.errors.keys()
         for name in self._registry.entries.keys() - known:
-            self._told.pop(name, None)
+            self._notices.forget(name)
             self._registry.put_removed(name)
-
-    def _say_once(self, name: str, warnings: Sequence[str], error: LoadFailed | None = None) -> None:
-        told = (*warnings, *([] if error is None else [str(error)]))
-        if self._told.get(name, ()) == told:
-            return
-        self._told[name] = told
-        for sentence in warnings:
-            logger.warning(sentence, model=name)
-        if error is not None:
-            logger.error("model failed", model=name, cause=str(error), path=str(error.path))
 
     def _status(self, name: Name) -> VersionStatus | None:
         entry = self._registry.entries.get(name[0])

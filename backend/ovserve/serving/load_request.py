@@ -1,0 +1,19 @@
+"""Somebody asks to have a model loaded, or unloaded."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Request:
+    """Whoever asked waits for `done`.
+
+    `found` says whether the repository has it, `failures` why versions could not be loaded.
+    """
+
+    model: str
+    load: bool
+    done: threading.Event = field(default_factory=threading.Event)
+    found: bool = False
+    failures: Mapping[int, str] = field(default_factory=dict)

@@ -1,0 +1,92 @@
+"""What is configured and what lies on disk, as far as it counts now."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from ovserve.errors import LoadFailed, Unreadable
+from ovserve.observability.logs import get_logger
+from ovserve.repository.look import SeenModel, look
+from ovserve.repository.source import Configured, Source
+from ovserve.serving.load_request import Request
+
+ALL = "*"
+
+logger = get_logger("ovserve.repository")
+
+
+class View:
+    """Holds the last look: `configured`, and `seen` of each model of it.
+
+    `follows` says whether changes on disk count by themselves. If not, only models that are `chosen` count, and each as
+    it was when its load was asked for. A source that cannot be looked at leaves the view as it is.
+    """
+
+    def __init__(self, source: Source, *, follows: bool, chosen: Collection[str]) -> None:
+        self.configured = Configured({})
+        self.seen: Mapping[str, SeenModel] = {}
+        self._source = source
+        self._follows = follows
+        self._chosen = set(chosen)
+        self._lost: str | None = None
+
+    def at_start(self) -> Collection[str]:
+        """Name the models to load at the start; raises `LoadFailed` where nothing can be known."""
+        configured = self._source.configured()
+        return configured.models if ALL in self._chosen else self._chosen
+
+    def look(self, asked: Sequence[Request], pending: Sequence[Request]) -> None:
+        """Look anew; `asked` are the requests that are new, `pending` all that are not answered yet."""
+        try:
+            found = self._source.configured()
+            fresh = self._fresh(asked, pending, found)
+            configured = found if fresh is None else self._only_chosen(found, fresh)
+            seen = self._look_at(configured, fresh)
+            if any(model.error is not None for model in seen.values()):
+                # A repository that goes away between the two looks must not look like one whose models are gone.
+                self._source.configured()
+        except LoadFailed as error:
+            if self._lost != str(error):
+                self._lost = str(error)
+                logger.warning("the repository cannot be looked at, what is served stays", cause=self._lost)
+            return
+        self._lost = None
+        if not self._follows:
+            configured, seen = self._with_what_served(configured, seen)
+        self.configured, self.seen = configured, seen
+
+    def _with_what_served(
+        self, configured: Configured, seen: Mapping[str, SeenModel]
+    ) -> tuple[Configured, dict[str, SeenModel]]:
+        """Have a model whose load was asked for and of which there is no version to load go on as it was."""
+        lost = {name for name, model in seen.items() if model.error is not None and name in self.configured.models}
+        models = {**configured.models, **{name: self.configured.models[name] for name in lost}}
+        kept = {name: replace(self.seen[name], error=seen[name].error) for name in lost}
+        return replace(configured, models=models), {**seen, **kept}
+
+    def _look_at(self, configured: Configured, fresh: Collection[str] | None) -> dict[str, SeenModel]:
+        seen = {}
+        for name, config in configured.models.items():
+            if fresh is not None and name not in fresh:
+                seen[name] = self.seen[name]
+                continue
+            now = look(config.base_path, configured.roots.get(name))
+            if isinstance(now.error, Unreadable) and name in self.seen:
+                now = replace(self.seen[name], error=now.error)
+            seen[name] = now
+        return seen
+
+    def _fresh(self, asked: Sequence[Request], pending: Sequence[Request], found: Configured) -> set[str] | None:
+        """Begin what was asked for; return the models whose files count as they are now (None: all)."""
+        for request in asked:
+            request.found = request.model in found.models
+            if request.load and request.found:
+                self._chosen.add(request.model)
+            elif not request.load:
+                self._chosen.discard(request.model)
+        return None if self._follows else {request.model for request in pending if request.found}
+
+    def _only_chosen(self, found: Configured, fresh: Collection[str]) -> Configured:
+        models = {name: config for name, config in self.configured.models.items() if name in self._chosen}
+        models |= {name: found.models[name] for name in fresh if name in self._chosen}
+        errors = {name: error for name, error in found.errors.items() if name in self._chosen}
+        return Configured(models, errors, found.roots)
