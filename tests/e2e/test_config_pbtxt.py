@@ -99,6 +99,27 @@ def test_another_default_file_is_served(watched: Start, repository: Path) -> Non
     assert watched().answer() == 5
 
 
+WARMED = """
+model_warmup [ {
+  name: "two rows" batch_size: 1 count: 2
+  inputs { key: "x" value { data_type: TYPE_FP32 dims: [ 2, 2 ] input_data_file: "rows" } }
+} ]
+"""
+
+
+def test_a_version_that_fails_its_warm_up_does_not_serve(watched: Start, repository: Path) -> None:
+    folder = write(repository, WARMED)
+    (folder / "warmup").mkdir()
+    (folder / "warmup/rows").write_bytes(bytes(16))
+    one = watched()
+    one.wait_state("1", "READY")
+    (folder / "warmup/rows").write_bytes(bytes(15))
+    write(repository, WARMED, version=2)
+    cause = "model_warmup 'two rows': 'warmup/rows' of shape [2,2] and datatype FP32 expects 16 bytes, got 15"
+    one.wait_state("2", "UNAVAILABLE", cause)
+    assert one.client.infer("m", np.zeros((1, 2), np.float32))["y"].tolist() == [[1, 1]]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ovserve.tensors import DType
+from ovserve.tensors import DType, Shape
 
 Document: TypeAlias = Mapping[str, Any]
 
@@ -35,6 +35,25 @@ class DeclaredTensor:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleInput:
+    """One input of a warm-up request: random values, or those of a file in the model's folder `warmup`, or zeros."""
+
+    dtype: DType
+    shape: Shape
+    is_random: bool = False
+    file_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A warm-up request, and how often it runs."""
+
+    name: str
+    inputs: Mapping[str, SampleInput]
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class TritonConfig:
     """What a Triton model configuration says that matters to us.
 
@@ -50,5 +69,6 @@ class TritonConfig:
     file_name: str = ""
     has_scheduler: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    warm_up: tuple[Sample, ...] = ()
     warnings: tuple[str, ...] = ()
     document: Document = field(default_factory=dict)

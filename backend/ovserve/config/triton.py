@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ovserve.config.declared import DeclaredTensor, Document, TritonConfig, WrongTritonConfig
 from ovserve.config.model import ModelConfig
+from ovserve.config.warm_up import read_samples
 from ovserve.tensors import BY_KSERVE, DType
 
 # What a real Triton does by itself, before and after a backend.
@@ -31,7 +32,7 @@ DONE_BY_TRITON = frozenset(
 )
 
 # What our own server does with a config.pbtxt besides.
-DONE_BY_SERVER = frozenset({"version_policy"})
+DONE_BY_SERVER = frozenset({"model_warmup", "version_policy"})
 
 _READ = {"backend", "default_model_filename", "input", "instance_group", "max_batch_size", "name", "output"} | {
     "optimization",
@@ -90,6 +91,7 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
         file_name=_file_name(document),
         has_scheduler="dynamic_batching" in document,
         settings=_version_policy(document) | parameters,
+        warm_up=read_samples(document, max_batch_size, inputs),
         warnings=(*_fields_without_effect(document, done_elsewhere), *warnings),
         document=document,
     )

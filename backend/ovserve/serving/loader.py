@@ -11,6 +11,7 @@ from ovserve.repository.layout import find_files
 from ovserve.repository.mapping import read_mapping
 from ovserve.serving import agreement
 from ovserve.serving.model import Model
+from ovserve.serving.warm_up import warm_up
 
 logger = get_logger("ovserve.load")
 
@@ -26,6 +27,7 @@ def load_version(engine: Engine, config: ModelConfig, version: int, place: Path)
             agreement.check(declared, model.metadata)
         except WrongTritonConfig as error:
             raise LoadFailed(f"config.pbtxt: {error}", place) from error
+        warm_up(model, declared.warm_up, config.base_path)
     for sentence in filter(None, (*loaded.warnings, loaded.note)):
         logger.warning(sentence, model=config.name, version=version)
     return model

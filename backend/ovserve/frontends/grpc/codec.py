@@ -9,13 +9,13 @@ import math
 import re
 from typing import Any
 
-import numpy as np
 from tritonclient.grpc import service_pb2 as pb
 
+from ovserve import tensor_bytes
 from ovserve.errors import InvalidInput, NotFound, Unsupported, WrongContent, WrongDatatype, WrongShape, WrongTensors
-from ovserve.frontends.grpc import raw_strings, typed_contents
+from ovserve.frontends.grpc import typed_contents
 from ovserve.requests import InferRequest, InferResponse
-from ovserve.tensors import BY_KSERVE, Array, DType, Shape, Tensor, list_text
+from ovserve.tensors import BY_KSERVE, DType, Shape, Tensor, list_text
 
 _VERSION = re.compile(r"[1-9][0-9]{0,18}")
 _HIGHEST_VERSION = (1 << 63) - 1
@@ -70,18 +70,7 @@ def _tensor(tensor: Any, raw: bytes | None, label: str, *, has_raw: bool) -> Ten
         raise WrongContent(f"{label} has typed contents although the request uses raw_input_contents; expected one")
     if raw is None:
         raise WrongContent(f"{label} has no data: raw_input_contents has fewer entries than there are inputs")
-    return Tensor(dtype, _read_raw(raw, dtype, shape, label))
-
-
-def _read_raw(raw: bytes, dtype: DType, shape: Shape, label: str) -> Array:
-    if dtype is DType.BYTES:
-        return raw_strings.read(raw, math.prod(shape), label).reshape(shape)
-    expected = math.prod(shape) * dtype.numpy.itemsize
-    if len(raw) != expected:
-        raise WrongContent(
-            f"{label} of shape {list_text(shape)} and datatype {dtype.kserve} expects {expected} bytes, got {len(raw)}"
-        )
-    return np.frombuffer(raw, dtype.numpy).reshape(shape)
+    return Tensor(dtype, tensor_bytes.read(raw, dtype, shape, label))
 
 
 def _check_shape(shape: Shape, dtype: DType, label: str) -> None:
@@ -116,6 +105,5 @@ def encode(response: InferResponse) -> pb.ModelInferResponse:
     message = pb.ModelInferResponse(model_name=response.model, model_version=str(response.version), id=response.id)
     for name, tensor in response.outputs.items():
         message.outputs.add(name=name, datatype=tensor.dtype.kserve, shape=tensor.shape)
-        content = raw_strings.write(tensor.data) if tensor.dtype is DType.BYTES else tensor.data.tobytes()
-        message.raw_output_contents.append(content)
+        message.raw_output_contents.append(tensor_bytes.write(tensor))
     return message

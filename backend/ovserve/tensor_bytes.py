@@ -1,0 +1,51 @@
+"""Tensors as bytes: numbers row by row, little-endian; of strings, each its length (4 bytes) and its bytes.
+
+So raw contents travel over KServe v2, lie in shared memory, and in the files of Triton's `model_warmup`. Pure.
+"""
+
+import math
+import struct
+
+import numpy as np
+
+from ovserve.errors import WrongContent
+from ovserve.tensors import Array, DType, Shape, Tensor, list_text
+
+_LENGTH = struct.Struct("<I")
+
+
+def read(raw: bytes, dtype: DType, shape: Shape, label: str) -> Array:
+    """View `raw` as an array (strings are copied); raises `WrongContent`, which begins with `label`."""
+    if dtype is DType.BYTES:
+        return _read_strings(raw, math.prod(shape), label).reshape(shape)
+    expected = math.prod(shape) * dtype.numpy.itemsize
+    if len(raw) != expected:
+        raise WrongContent(
+            f"{label} of shape {list_text(shape)} and datatype {dtype.kserve} expects {expected} bytes, got {len(raw)}"
+        )
+    return np.frombuffer(raw, dtype.numpy).reshape(shape)
+
+
+def write(tensor: Tensor) -> bytes:
+    if tensor.dtype is not DType.BYTES:
+        return tensor.data.tobytes()
+    return b"".join(part for element in tensor.data.ravel() for part in (_LENGTH.pack(len(element)), element))
+
+
+def _read_strings(raw: bytes, count: int, label: str) -> Array:
+    """Read exactly `count` elements into an object array."""
+    if count * _LENGTH.size > len(raw):
+        raise WrongContent(f"{label} expects {count} elements, which {len(raw)} bytes cannot hold")
+    elements = np.empty(count, np.object_)
+    at = 0
+    for index in range(count):
+        start = at + _LENGTH.size
+        if start > len(raw):
+            raise WrongContent(f"{label} expects {count} elements, got {index}")
+        at = start + _LENGTH.unpack_from(raw, at)[0]
+        if at > len(raw):
+            raise WrongContent(f"{label}: element {index} is {at - start} bytes long, but {len(raw) - start} remain")
+        elements[index] = raw[start:at]
+    if at != len(raw):
+        raise WrongContent(f"{label} expects {count} elements, after which {len(raw) - at} bytes remain")
+    return elements
