@@ -58,14 +58,3 @@ class Patient:
 
     def add_callback(self, callback: Callable[[], None]) -> bool:  # noqa: ARG002 - never goes, so never calls
         return True
-
-
-class Servable(Protocol):
-    """Anything that answers inference requests under a name and a version."""
-
-    @property
-    def metadata(self) -> Metadata: ...
-
-    def infer(self, request: InferRequest, caller: Caller) -> InferResponse:
-        """Answer `request`, or raise an `OVServeError` that says why not."""
-        ...

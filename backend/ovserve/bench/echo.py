@@ -15,17 +15,21 @@ from ovserve.core import CannotStart, compose
 from ovserve.frontends.grpc.server import GrpcServer
 from ovserve.observability import logs
 from ovserve.requests import Caller, InferRequest, InferResponse
-from ovserve.serving.model import Model
 from ovserve.serving.registry import Registry, State, VersionStatus
+from ovserve.serving.servable import Servable
 
 
-class Echo(Model):
+class Echo:
     """Stands where `model` stood, and repeats its first answer without checks, slots or queue."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Servable) -> None:
         self.config = model.config
         self.metadata = model.metadata
+        self.taken = model.taken
         self.slots = model.slots
+        self.note = model.note
+        self.warnings = model.warnings
+        self.in_flight = model.in_flight
         self._model = model
         self._answer: InferResponse | None = None
 
@@ -34,9 +38,9 @@ class Echo(Model):
         """As many as the model's, so that the server has as many threads."""
         return self._model.admitted_at_once
 
-    def infer(self, request: InferRequest, caller: Caller) -> InferResponse:
+    def infer(self, request: InferRequest, caller: Caller, *, admitted: bool = False) -> InferResponse:
         if self._answer is None:
-            self._answer = self._model.infer(request, caller)
+            self._answer = self._model.infer(request, caller, admitted=admitted)
         return InferResponse(request.model, self.metadata.version, self._answer.outputs, request.id)
 
 

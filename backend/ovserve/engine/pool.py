@@ -52,19 +52,19 @@ class SlotPool(Generic[SlotT]):
         self.admitted_at_once = len(self._free) + max_queue
 
     @contextmanager
-    def slot(self, caller: Caller) -> Iterator[SlotT]:
-        """Lend a slot for the time of the `with` block."""
-        slot = self._acquire(caller)
+    def slot(self, caller: Caller, *, admitted: bool = False) -> Iterator[SlotT]:
+        """Lend a slot for the time of the `with` block; who is `admitted` already is not refused for a full queue."""
+        slot = self._acquire(caller, admitted=admitted)
         try:
             yield slot
         finally:
             self._release(slot)
 
-    def _acquire(self, caller: Caller) -> SlotT:
+    def _acquire(self, caller: Caller, *, admitted: bool) -> SlotT:
         with self._lock:
             if self._free:  # nobody waits: a released slot goes to a waiter before it counts as free
                 return self._free.popleft()
-            if len(self._waiters) >= self._max_queue:
+            if len(self._waiters) >= self._max_queue and not admitted:
                 raise Overloaded(
                     f"{self._owner}: {len(self._waiters)} requests are waiting already, "
                     f"as many as max_queue allows; try again later"

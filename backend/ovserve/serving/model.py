@@ -1,17 +1,18 @@
 """A model version that is served: checks a request against the model, waits for a slot, runs it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from ovserve.config.model import ModelConfig
 from ovserve.engine.dynamic import AutoAxes
 from ovserve.engine.openvino import LoadedModel
 from ovserve.engine.pool import SlotPool
 from ovserve.engine.reshaper import Reshaper, Slots
-from ovserve.errors import InferenceFailed, InvalidInput, WrongTensors
+from ovserve.errors import InferenceFailed, InvalidInput
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving.in_flight import InFlight
 from ovserve.serving.variants import Shapes, Variants
-from ovserve.tensors import Tensor
+from ovserve.signature import Signature
+from ovserve.tensors import Tensor, TensorSpec
 
 PLATFORM = "OpenVINO"
 
@@ -26,17 +27,17 @@ class Model:
         self.note = loaded.note
         self.warnings = loaded.warnings
         self.in_flight = InFlight()
-        self._label = f"model '{config.name}' version {version}"
-        self._dry_run = loaded.dry_run
-        self._inputs = {spec.name: spec for spec in loaded.inputs}
-        self._outputs = frozenset(spec.name for spec in loaded.outputs)
-        self._general = loaded.slots
         self.auto: AutoAxes = {} if loaded.reshaper is None else loaded.reshaper.auto  # what requests decide
+        self._signature = Signature(
+            f"model '{config.name}' version {version}", loaded.inputs, loaded.outputs, self.auto
+        )
+        self._dry_run = loaded.dry_run
+        self._general = loaded.slots
         self._variants = None if loaded.reshaper is None else self._make_variants(loaded.reshaper)
         # A turn is the place of a slot: every variant has one there, so no two turns ever want the same slot.
         self._turns = SlotPool(
             range(self.slots),
-            owner=self._label,
+            owner=self._signature.label,
             max_queue=config.queue_for(self.slots),
             queue_timeout_s=config.queue_timeout or None,
         )
@@ -48,7 +49,7 @@ class Model:
             model=self.metadata.name,
             version=self.metadata.version,
             capacity=self.config.auto_shape_cache,
-            specialise=any(-1 in self._inputs[name].wire_shape for name in reshaper.auto),
+            specialise=any(-1 in self._signature.inputs[name].wire_shape for name in reshaper.auto),
             max_waiting=self.config.queue_for(self.slots),
             queue_timeout_s=self.config.queue_timeout or None,
         )
@@ -64,51 +65,34 @@ class Model:
         waiting = 0 if self._variants is None else self.config.queue_for(self.slots)
         return self._turns.admitted_at_once + waiting
 
-    def infer(self, request: InferRequest, caller: Caller) -> InferResponse:
-        self._check(request)
+    @property
+    def taken(self) -> tuple[TensorSpec, ...]:
+        return self._signature.taken
+
+    def infer(self, request: InferRequest, caller: Caller, *, admitted: bool = False) -> InferResponse:
+        self._signature.check(request)
         with self.in_flight:
             try:
-                outputs = self._run(request, caller)
+                outputs = self._run(request, caller, admitted=admitted)
             except (InferenceFailed, InvalidInput) as error:
-                raise type(error)(f"{self._label}: {error}") from error
+                raise type(error)(f"{self._signature.label}: {error}") from error
         return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id)
 
-    def _run(self, request: InferRequest, caller: Caller) -> Mapping[str, Tensor]:
+    def _run(self, request: InferRequest, caller: Caller, *, admitted: bool) -> Mapping[str, Tensor]:
         if self._dry_run is not None and self._dry_run.concerns(request.inputs):
             return self._dry_run.run(request.inputs, request.outputs)
         if self._variants is None:
-            return self._run_on(self._general, request, caller)
+            return self._run_on(self._general, request, caller, admitted=admitted)
         shapes = tuple(request.inputs[name].shape for name in self.auto)
-        fits = all(self._inputs[name].admits(request.inputs[name].shape) for name in self.auto)
+        fits = all(self._signature.inputs[name].admits(request.inputs[name].shape) for name in self.auto)
         slots = self._variants.find(shapes, caller, general_runs_it=fits)
         try:
-            return self._run_on(slots, request, caller)
+            return self._run_on(slots, request, caller, admitted=admitted)
         except InferenceFailed:
             if slots is self._general:
                 self._variants.blame(shapes)
             raise
 
-    def _run_on(self, slots: Slots, request: InferRequest, caller: Caller) -> Mapping[str, Tensor]:
-        with self._turns.slot(caller) as turn:
+    def _run_on(self, slots: Slots, request: InferRequest, caller: Caller, *, admitted: bool) -> Mapping[str, Tensor]:
+        with self._turns.slot(caller, admitted=admitted) as turn:
             return slots[turn].run(request.inputs, request.outputs)
-
-    def _check(self, request: InferRequest) -> None:
-        if request.inputs.keys() != self._inputs.keys():
-            raise WrongTensors(_wrong_inputs(self._label, list(self._inputs), list(request.inputs)))
-        for name, spec in self._inputs.items():
-            spec.match(request.inputs[name], self._label, self.auto.get(name, frozenset()))
-        unknown = (request.outputs or frozenset()) - self._outputs
-        if unknown:
-            raise WrongTensors(f"{self._label} has no output '{min(unknown)}'; it has {_listed(self._outputs)}")
-
-
-def _wrong_inputs(label: str, expected: list[str], got: list[str]) -> str:
-    missing = [name for name in expected if name not in got]
-    unexpected = [name for name in got if name not in expected]
-    found = [f"missing {_listed(missing)}"] if missing else []
-    found += [f"unexpected {_listed(unexpected)}"] if unexpected else []
-    return f"{label} expects {len(expected)} inputs {_listed(expected)}, got {len(got)}: {', '.join(found)}"
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)

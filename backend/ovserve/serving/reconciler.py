@@ -17,9 +17,9 @@ from ovserve.serving.desired import Desired, Name, Wanted, desire
 from ovserve.serving.difference import difference
 from ovserve.serving.failures import Failures
 from ovserve.serving.load_request import Request
-from ovserve.serving.model import Model
 from ovserve.serving.notices import Notices
 from ovserve.serving.registry import Registry, State, VersionStatus
+from ovserve.serving.servable import Servable
 from ovserve.serving.steadiness import NEXT_LOOK_S, Steadiness
 from ovserve.serving.view import ALL, View
 
@@ -31,7 +31,7 @@ _LONGEST_WAIT_S = 60.0
 
 _T = TypeVar("_T")
 
-LoadVersion: TypeAlias = Callable[[ModelConfig, int, Path], Model]
+LoadVersion: TypeAlias = Callable[[ModelConfig, int, Path], Servable]
 
 logger = get_logger("ovserve.repository")
 
@@ -43,7 +43,7 @@ class _Landed:
     name: Name
     wanted: Wanted
     seconds: float
-    model: Model | None = None
+    servable: Servable | None = None
     error: LoadFailed | None = None
 
 
@@ -81,7 +81,7 @@ class Reconciler:
         self._asked: SimpleQueue[Request] = SimpleQueue()
         self._requests: list[Request] = []
         self._landed: SimpleQueue[_Landed] = SimpleQueue()
-        self._emptied: SimpleQueue[tuple[Name, Model]] = SimpleQueue()
+        self._emptied: SimpleQueue[tuple[Name, Servable]] = SimpleQueue()
         self._executor = ThreadPoolExecutor(PARALLEL_LOADS, thread_name_prefix="load")
 
     @property
@@ -173,12 +173,12 @@ class Reconciler:
 
     def _load(self, name: Name, wanted: Wanted) -> None:
         started_s = self._clock()
-        model: Model | None = None
+        servable: Servable | None = None
         error: LoadFailed | None = None
         try:
             if wanted.seen.error is not None:
                 raise LoadFailed(wanted.seen.error, wanted.seen.place)  # noqa: TRY301 - handled like any other
-            model = self._load_version(wanted.config, name[1], wanted.seen.place)
+            servable = self._load_version(wanted.config, name[1], wanted.seen.place)
         except LoadFailed as refused:
             error = refused
         except Exception as fault:
@@ -187,8 +187,8 @@ class Reconciler:
             error = LoadFailed(f"internal error while loading: {type(fault).__name__}", wanted.seen.place)
         if wanted.seen.look_again() != wanted.seen:
             # Whatever came of it may be half of one state and half of another.
-            model, error = None, LoadFailed("its files changed while they were read", wanted.seen.place)
-        self._landed.put(_Landed(name, wanted, self._clock() - started_s, model, error))
+            servable, error = None, LoadFailed("its files changed while they were read", wanted.seen.place)
+        self._landed.put(_Landed(name, wanted, self._clock() - started_s, servable, error))
         self.dirty.set()
 
     def _land(self) -> None:
@@ -196,24 +196,24 @@ class Reconciler:
             del self._loading[landed.name]
             if self._desired.get(landed.name) != landed.wanted:
                 continue
-            if landed.model is not None:
-                self._serve(landed, landed.model)
+            if landed.servable is not None:
+                self._serve(landed, landed.servable)
             elif landed.error is not None:
                 self._fail(landed, landed.error)
-        for name, model in _drained(self._emptied):
-            if self._status(name) == VersionStatus(State.UNLOADING, model):
+        for name, servable in _drained(self._emptied):
+            if self._status(name) == VersionStatus(State.UNLOADING, servable):
                 self._put(name, VersionStatus(State.END, cause="unloaded"))
                 logger.info("version unloaded", model=name[0], version=name[1])
 
-    def _serve(self, landed: _Landed, model: Model) -> None:
+    def _serve(self, landed: _Landed, servable: Servable) -> None:
         self._failures.forget(landed.name)
         self._served[landed.name] = landed.wanted
-        self._put(landed.name, VersionStatus(State.AVAILABLE, model, note=model.note))
+        self._put(landed.name, VersionStatus(State.AVAILABLE, servable, note=servable.note))
         logger.info(
             "version available",
             model=landed.name[0],
             version=landed.name[1],
-            slots=model.slots,
+            slots=servable.slots,
             seconds=round(landed.seconds, 2),
         )
 
@@ -244,15 +244,15 @@ class Reconciler:
     def _retire(self, name: Name) -> None:
         del self._served[name]
         status = self._status(name)
-        assert status is not None and status.model is not None  # noqa: S101, PT018 - it was served
-        model = status.model
-        self._put(name, VersionStatus(State.UNLOADING, model))
+        assert status is not None and status.servable is not None  # noqa: S101, PT018 - it was served
+        servable = status.servable
+        self._put(name, VersionStatus(State.UNLOADING, servable))
 
         def emptied() -> None:
-            self._emptied.put((name, model))
+            self._emptied.put((name, servable))
             self.dirty.set()
 
-        model.in_flight.when_empty(emptied)
+        servable.in_flight.when_empty(emptied)
 
     def _forget(self) -> None:
         """Drop what is known of versions that are not wanted any more and were never served."""

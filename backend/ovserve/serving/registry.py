@@ -7,7 +7,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from ovserve.errors import NotFound, NotReady
-from ovserve.serving.model import Model
+from ovserve.serving.servable import Servable
 
 
 class State(Enum):
@@ -22,14 +22,14 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class VersionStatus:
-    """`cause` says why a version failed, in words fit for clients; a version that is AVAILABLE has its `model`.
+    """`cause` says why a version failed, in words fit for clients; a version that is AVAILABLE has its `servable`.
 
     `note` says of one that is AVAILABLE why it is served otherwise than asked for, of one that is LOADING what it still
     lacks.
     """
 
     state: State
-    model: Model | None = None
+    servable: Servable | None = None
     cause: str | None = None
     note: str | None = None
 
@@ -47,12 +47,12 @@ class Entry:
     removed: bool = False
 
     @property
-    def available(self) -> dict[int, Model]:
+    def available(self) -> dict[int, Servable]:
         """The versions that answer, highest first."""
         return {
-            number: status.model
+            number: status.servable
             for number, status in sorted(self.versions.items(), reverse=True)
-            if status.state is State.AVAILABLE and status.model is not None
+            if status.state is State.AVAILABLE and status.servable is not None
         }
 
 
@@ -112,7 +112,7 @@ class Registry:
         for listener in self._listeners:
             listener()
 
-    def find(self, name: str, version: int | None = None) -> Model:
+    def find(self, name: str, version: int | None = None) -> Servable:
         """Find the version asked for, or the highest that is available; raises `NotFound` or `NotReady`."""
         entry = self._entries.get(name)
         if entry is None or (entry.removed and not entry.available):

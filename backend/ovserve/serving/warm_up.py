@@ -11,11 +11,11 @@ from ovserve.config.declared import Sample, SampleInput
 from ovserve.config.warm_up import FOLDER
 from ovserve.errors import LoadFailed, OVServeError
 from ovserve.requests import InferRequest, Patient
-from ovserve.serving.model import Model
+from ovserve.serving.servable import Servable
 from ovserve.tensors import Array, DType, Tensor
 
 
-def warm_up(model: Model, samples: tuple[Sample, ...], folder: Path) -> None:
+def warm_up(model: Servable, samples: tuple[Sample, ...], folder: Path) -> None:
     """Run `samples`, whose files lie in `folder`/warmup; raises `LoadFailed` for the first that fails (as Triton)."""
     metadata = model.metadata
     for sample in samples:

@@ -1,0 +1,53 @@
+"""What can be served under a name and a version: a model, or a pipeline of them."""
+
+from typing import Protocol
+
+from ovserve.config.model import ModelConfig
+from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
+from ovserve.serving.in_flight import InFlight
+from ovserve.tensors import TensorSpec
+
+
+class Servable(Protocol):
+    """One version, ready to answer, as long as anybody has a reference to it."""
+
+    @property
+    def config(self) -> ModelConfig: ...
+
+    @property
+    def metadata(self) -> Metadata: ...
+
+    @property
+    def taken(self) -> tuple[TensorSpec, ...]:
+        """The inputs as they are really taken: under `auto` more than `metadata` shows."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """How many requests run at the same time."""
+        ...
+
+    @property
+    def admitted_at_once(self) -> int:
+        """How many requests may be inside at the same time, running or waiting."""
+        ...
+
+    @property
+    def note(self) -> str | None:
+        """Why it is served otherwise than asked for, if it is."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the one who configured it should know."""
+        ...
+
+    @property
+    def in_flight(self) -> InFlight: ...
+
+    def infer(self, request: InferRequest, caller: Caller, *, admitted: bool = False) -> InferResponse:
+        """Answer `request`, or raise an `OVServeError` that says why not.
+
+        `admitted` is for a part of a request that was let in already: it waits its turn where others are refused.
+        """
+        ...
