@@ -61,7 +61,7 @@ def _lines(core: Core, row: IndexRow) -> Iterator[str]:
     width = max(len(spec.name) for _, spec in specs)
     for what, spec in specs:
         layout = f" {spec.layout}" if spec.layout else ""
-        yield f"  {what:<6} {spec.name:<{width}} {spec.dtype.kserve:<6} {_shape(spec)}{layout}"
+        yield f"  {what:<6} {spec.name:<{width}} {spec.datatype:<6} {_shape(spec)}{layout}"
     for sentence in filter(None, (*model.warnings, model.note)):
         yield f"  warning: {sentence}"
 
@@ -80,7 +80,7 @@ def _tensor(spec: TensorSpec) -> dict[str, Any]:
     bounds = None if spec.dims is None else [[dim.low, dim.high] for dim in spec.dims]
     return {
         "name": spec.name,
-        "datatype": spec.dtype.kserve,
+        "datatype": spec.datatype,
         "shape": spec.wire_shape,
         "bounds": bounds,
         "layout": spec.layout,

@@ -3,12 +3,11 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from ovserve.config.model import ModelConfig
 from ovserve.errors import LoadFailed, LoadRejected, NotAllowed, NotInRepository, NotInThisMode
 from ovserve.repository.uploads import Uploads
-from ovserve.requests import Metadata
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Entry, Registry, State, VersionStatus
+from ovserve.serving.servable import Servable
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +66,15 @@ class Control:
         if causes:
             raise LoadRejected(f"load failed for model '{name}': {' '.join(causes)}")
 
-    def unload(self, name: str) -> None:
+    def unload(self, name: str, *, with_parts: bool = False) -> None:
         """Stop serving a model, after the requests in flight; one that is not served needs nothing.
+
+        `with_parts` unloads the models of a pipeline too.
 
         Raises `NotInThisMode`, `NotAllowed`.
         """
         uploads = self._checked_uploads()
-        self._reconciler.ask(name, load=False)
+        self._reconciler.ask(name, load=False, with_parts=with_parts)
         uploads.put(name, None, {})
 
     def _checked_uploads(self) -> Uploads:
@@ -90,14 +91,14 @@ class Control:
         if self._uploads is None:
             return ()
         try:
-            return self._uploads.configured().models
+            found = self._uploads.configured()
+            return found.models.keys() | found.pipelines.keys()
         except LoadFailed:
             return ()
 
-    def model_config(self, name: str, version: int | None) -> tuple[ModelConfig, Metadata]:
-        """Return how a version is served; raises `NotFound` or `NotReady`."""
-        model = self._registry.find(name, version)
-        return model.config, model.metadata
+    def find(self, name: str, version: int | None) -> Servable:
+        """Return what is served, to see how; raises `NotFound` or `NotReady`."""
+        return self._registry.find(name, version)
 
 
 def _rows(name: str, entry: Entry) -> list[IndexRow]:

@@ -16,6 +16,7 @@ from ovserve.dataplane import DataPlane
 from ovserve.engine.openvino import Engine
 from ovserve.errors import LoadFailed, OVServeError
 from ovserve.observability.logs import get_logger
+from ovserve.pipelines.upkeep import Upkeep
 from ovserve.repository.config_file import ConfigFile
 from ovserve.repository.config_pbtxt import ConfigFiles, configured
 from ovserve.repository.source import Repositories, SingleModel, Source
@@ -90,6 +91,7 @@ def compose(settings: Settings) -> Core:
         follows=uploads is None,
         retries=settings.control_mode in {"watch", "poll"},
         chosen=(ALL,) if uploads is None else settings.load_model,
+        settle=Upkeep(registry).follow,
     )
     control = Control(registry, reconciler, uploads, is_open=settings.is_local or settings.allow_remote_management)
     return Core(settings, registry, DataPlane(registry), control, source, reconciler)

@@ -18,6 +18,7 @@ OVServeError
 |-- Cancelled           the caller has gone
 |-- Unsupported         the server does not do this
 |-- InferenceFailed     the model failed on a request that fits it
+|-- NoContent           a pipeline found nothing, and what nothing looks like is not known
 |-- LoadFailed          a model version cannot be served; the cause may be told to clients, the path may not
 |   `-- Unreadable      whether it can be served is not known: its files cannot be looked at
 `-- ConfigInvalid       a configuration file as a whole is refused; its name may be told to clients, its path may not
@@ -39,6 +40,7 @@ class Code(Enum):
     CANCELLED = auto()
     UNSUPPORTED = auto()
     FORBIDDEN = auto()
+    ABORTED = auto()
     INTERNAL = auto()
 
 
@@ -114,6 +116,10 @@ class Unsupported(OVServeError):
 
 class InferenceFailed(OVServeError):
     code = Code.INTERNAL
+
+
+class NoContent(OVServeError):
+    code = Code.ABORTED  # as OVMS
 
 
 class LoadFailed(OVServeError):

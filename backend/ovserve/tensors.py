@@ -96,16 +96,21 @@ ANY = Dim(0, None)
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """What a model says of one of its tensors, as clients see it; `dims` None means any rank.
+    """What a model says of one of its tensors, as clients see it; `dtype` None means any, `dims` None any rank.
 
     `layout` is for people and clients (`NHWC`), `batch_axis` is the dimension that counts what is in a batch.
     """
 
     name: str
-    dtype: DType
+    dtype: DType | None
     dims: tuple[Dim, ...] | None
     layout: str | None = None
     batch_axis: int | None = None
+
+    @property
+    def datatype(self) -> str:
+        """The datatype's name on the wire; OVMS's word where it may be any."""
+        return "UNDEFINED" if self.dtype is None else self.dtype.kserve
 
     @property
     def wire_shape(self) -> list[int]:
@@ -122,7 +127,7 @@ class TensorSpec:
 
     def match(self, tensor: Tensor, model: str, free: AbstractSet[int] = frozenset()) -> None:
         """Raise `WrongDatatype` or `WrongShape` unless `tensor` fits; the dimensions `free` may have any length."""
-        if tensor.dtype is not self.dtype:
+        if tensor.dtype is not self.dtype and self.dtype is not None:
             raise WrongDatatype(
                 f"{model}: input '{self.name}' expects datatype {self.dtype.kserve}, got {tensor.dtype.kserve}"
             )

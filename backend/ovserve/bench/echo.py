@@ -29,6 +29,7 @@ class Echo:
         self.slots = model.slots
         self.note = model.note
         self.warnings = model.warnings
+        self.described = model.described
         self.in_flight = model.in_flight
         self._model = model
         self._answer: InferResponse | None = None

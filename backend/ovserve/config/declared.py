@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from ovserve.config.pipeline import PipelineConfig
 from ovserve.tensors import DType, Shape
 
 Document: TypeAlias = Mapping[str, Any]
@@ -58,7 +59,7 @@ class TritonConfig:
     """What a Triton model configuration says that matters to us.
 
     `settings` are fields of `ModelConfig`, by name; `file_name` is the model's, empty where it is to be found;
-    `document` is the whole as it was read.
+    `pipeline` is what an ensemble runs; `document` is the whole as it was read.
     """
 
     name: str
@@ -70,5 +71,6 @@ class TritonConfig:
     has_scheduler: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     warm_up: tuple[Sample, ...] = ()
+    pipeline: PipelineConfig | None = None
     warnings: tuple[str, ...] = ()
     document: Document = field(default_factory=dict)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validat
 
 from ovserve.config.declared import TritonConfig
 from ovserve.config.layouts import Layouts, parse_layouts
+from ovserve.config.pipeline import PipelineConfig
 from ovserve.config.plugin_config import PluginConfig
 from ovserve.config.preprocessing import (
     Conversion,
@@ -60,6 +61,7 @@ class ModelConfig(BaseModel):
     color_format: Annotated[Conversion | None, _from_text(parse_color_format)] = None
     precision: Annotated[Conversion | None, _from_text(parse_precision)] = None
     declared: TritonConfig | None = Field(default=None, description="what a config.pbtxt says besides")
+    pipeline: PipelineConfig | None = Field(default=None, description="the pipeline that it is instead of a model")
 
     @model_validator(mode="after")
     def _preprocessing_has_a_layout(self) -> "ModelConfig":

@@ -47,7 +47,7 @@ _IDLE_LISTS = {
 
 @dataclass(frozen=True, slots=True)
 class NodeLibrary:
-    """A library of custom nodes: a shared object."""
+    """What a custom node runs: a Python file."""
 
     name: str
     path: Path
@@ -75,9 +75,12 @@ class OvmsConfig:
 
     @property
     def failed(self) -> Mapping[str, str]:
-        """The models listed that cannot be served, with the reason; a name that another entry serves is not here."""
-        served = {model.name for model in self.models}
-        wrong = [error for error in self.errors if error.kind == "model" and error.name not in served]
+        """The models and pipelines listed that cannot be served, with the reason.
+
+        A name that another entry serves is not here.
+        """
+        served = {model.name for model in self.models} | {pipeline.name for pipeline in self.pipelines}
+        wrong = [error for error in self.errors if error.kind != "library" and error.name not in served]
         return MappingProxyType({error.name: error.sentence for error in reversed(wrong)})
 
 

@@ -8,6 +8,10 @@ from ovserve.config.json_schema import Items, Part
 
 MAX_DEMULTIPLY_COUNT = 10_000
 
+# The names of a pipeline's own ends, among its nodes.
+REQUEST = "request"
+RESPONSE = "response"
+
 ValueT = TypeVar("ValueT")
 
 
@@ -51,6 +55,10 @@ class NodeConfig(Part):
     gather_from_node: _Name = ""
     inputs: Connections
     outputs: Items[NodeOutput]
+
+    def servable_of(self, pipeline: str) -> str:
+        """Name what it runs: a model, or the custom node's own instance, which is served as PIPELINE/NODE."""
+        return self.model_name or f"{pipeline}/{self.name}"
 
     @model_validator(mode="after")
     def _has_what_its_type_needs(self) -> "NodeConfig":

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ovserve.config.declared import DeclaredTensor, Document, TritonConfig, WrongTritonConfig
+from ovserve.config.ensemble import read_ensemble
 from ovserve.config.model import ModelConfig
 from ovserve.config.warm_up import read_samples
 from ovserve.tensors import BY_KSERVE, DType
@@ -32,7 +33,7 @@ DONE_BY_TRITON = frozenset(
 )
 
 # What our own server does with a config.pbtxt besides.
-DONE_BY_SERVER = frozenset({"model_warmup", "version_policy"})
+DONE_BY_SERVER = frozenset({"ensemble_scheduling", "model_warmup", "version_policy"})
 
 _READ = {"backend", "default_model_filename", "input", "instance_group", "max_batch_size", "name", "output"} | {
     "optimization",
@@ -51,7 +52,7 @@ _NO_EFFECT_OF_OPTIMIZATION = ("execution_accelerators", "graph", "cuda")
 _KINDS = ("", "KIND_AUTO", "KIND_CPU")
 _FILLED_IN = ("", "model.py", "model.xml")  # by Triton, when the configuration names no file
 
-_OURS = ModelConfig.model_fields.keys() - {"name", "base_path", "declared"}
+_OURS = ModelConfig.model_fields.keys() - {"name", "base_path", "declared", "pipeline"}
 _NEEDS_LAYOUT = ("mean", "scale", "color_format", "precision")
 _PROPERTIES = ("PERFORMANCE_HINT", "NUM_STREAMS")
 _NUMBERS = ("INFERENCE_NUM_THREADS", "COMPILATION_NUM_THREADS")
@@ -77,21 +78,23 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
     Raises `WrongTritonConfig` with one sentence.
     """
     for name, why in _REFUSED.items():
-        if document.get(name):
+        if document.get(name) and name not in done_elsewhere:
             raise WrongTritonConfig(f"{name} is not supported: {why}")
     max_batch_size = int(document.get("max_batch_size", 0))
     inputs = tuple(_tensor(tensor, "input") for tensor in document.get("input", ()))
+    outputs = tuple(_tensor(tensor, "output") for tensor in document.get("output", ()))
     parameters, warnings = _Parameters(document.get("parameters", {}), max_batch_size, inputs).read()
     return TritonConfig(
         name=str(document.get("name", "")),
         max_batch_size=max_batch_size,
         inputs=inputs,
-        outputs=tuple(_tensor(tensor, "output") for tensor in document.get("output", ())),
+        outputs=outputs,
         instances=_instances(document),
         file_name=_file_name(document),
         has_scheduler="dynamic_batching" in document,
         settings=_version_policy(document) | parameters,
         warm_up=read_samples(document, max_batch_size, inputs),
+        pipeline=read_ensemble(document, inputs, outputs) if document.get("ensemble_scheduling") else None,
         warnings=(*_fields_without_effect(document, done_elsewhere), *warnings),
         document=document,
     )

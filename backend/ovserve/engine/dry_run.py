@@ -46,4 +46,5 @@ class DryRun:
 def _empty(spec: TensorSpec, shape: ov.PartialShape) -> Tensor:
     if shape.is_dynamic or 0 not in shape.to_shape():
         raise InvalidInput(f"the request holds no strings, from which output '{spec.name}' cannot be computed")
+    assert spec.dtype is not None  # noqa: S101 - a model's tensors have one
     return Tensor(spec.dtype, np.empty(tuple(shape.to_shape()), spec.dtype.numpy))

@@ -30,6 +30,7 @@ def ports(specs: Sequence[TensorSpec]) -> tuple[Port, ...]:
     found: list[Port] = []
     index = 0
     for spec in specs:
+        assert spec.dtype is not None  # noqa: S101 - a model's tensors have one
         found.append(Port(spec.name, spec.dtype, index))
         index += PORTS_OF_A_STRING if spec.dtype is DType.BYTES else 1
     return tuple(found)

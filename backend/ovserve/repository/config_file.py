@@ -1,20 +1,25 @@
-"""Where models come from: the list in OVMS's config.json."""
+"""Where models and pipelines come from: the lists in OVMS's config.json."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ovserve.config.declared import TritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.config.ovms_json import OvmsConfig, config_file, read_config
+from ovserve.config.pipeline import NodeConfig, PipelineConfig
 from ovserve.errors import ConfigInvalid, LoadFailed
 from ovserve.observability.logs import get_logger
-from ovserve.repository.source import Configured
+from ovserve.repository.source import Configured, sorted_out
 
 logger = get_logger("ovserve.repository")
 
 
 class ConfigFile:
-    """The models that the file lists; a wrong entry leaves its model as the file last had it right."""
+    """The models and pipelines that the file lists; a wrong entry leaves its own as the file last had it right.
+
+    A custom node of a pipeline is a model of its own, PIPELINE/NODE.
+    """
 
     def __init__(self, path: Path, *, allow_symlinks: bool) -> None:
         self._file = Path(os.path.abspath(config_file(path)))  # noqa: PTH100 - Path.resolve follows links
@@ -36,19 +41,37 @@ class ConfigFile:
         if listed != self._listed:
             self._tell(listed)
         self._listed = listed
-        kept = {name: self._good[name] for name in listed.failed if name in self._good}
-        self._good = kept | {config.name: config for config in listed.models}
-        errors = {name: sentence for name, sentence in listed.failed.items() if name not in kept}
+        found = {config.name: config for config in listed.models}
+        failed = dict(listed.failed)
+        for pipeline in listed.pipelines:
+            found[pipeline.name] = ModelConfig(name=pipeline.name, base_path=self._file, pipeline=pipeline)
+            for node in pipeline.nodes:
+                if node.library_name:
+                    self._add_node(pipeline, node, found, failed)
+        kept = {name: self._good[name] for name in failed if name in self._good}
+        self._good = kept | found
+        errors = {name: sentence for name, sentence in failed.items() if name not in kept}
         roots = {} if self._allow_symlinks else {name: _root(config.base_path) for name, config in self._good.items()}
-        return Configured(self._good, errors, roots)
+        return sorted_out(self._good, errors, roots)
+
+    def _add_node(
+        self, pipeline: PipelineConfig, node: NodeConfig, found: dict[str, ModelConfig], failed: dict[str, str]
+    ) -> None:
+        assert self._listed is not None  # noqa: S101 - it has just been read
+        name = node.servable_of(pipeline.name)
+        path = next((library.path for library in self._listed.libraries if library.name == node.library_name), None)
+        if path is None:
+            failed[name] = f"custom_node_library_config_list has no library '{node.library_name}'"
+            return
+        parameters = {key: {"string_value": value} for key, value in node.params.items()}
+        document = {"name": name, "backend": "python", "parameters": parameters}
+        found[name] = ModelConfig(name=name, base_path=path, declared=TritonConfig(name, document=document))
 
     def _tell(self, listed: OvmsConfig) -> None:
         for warning in listed.warnings:
             logger.warning(warning, path=str(self._file))
         for refused in listed.errors:
             logger.error("entry refused", **{refused.kind: refused.name}, cause=refused.sentence, path=str(self._file))
-        if listed.pipelines:
-            logger.warning("pipelines are not served yet", pipelines=[pipeline.name for pipeline in listed.pipelines])
 
 
 def _root(base: Path) -> Path:

@@ -50,6 +50,9 @@ def configured(declared: TritonConfig, folder: Path, own: Mapping[str, Any]) -> 
 
     Raises `LoadFailed`.
     """
+    if declared.pipeline is not None:
+        pipeline = declared.pipeline.model_copy(update={"name": declared.name})
+        return ModelConfig(name=declared.name, base_path=folder, declared=declared, pipeline=pipeline)
     properties = {**declared.settings.get("plugin_config", {}), **own.get("plugin_config", {})}
     settings = {**declared.settings, **own, "plugin_config": properties}
     if declared.instances > 1:

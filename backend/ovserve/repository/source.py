@@ -16,7 +16,7 @@ logger = get_logger("ovserve.repository")
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """The models that are configured, and why others cannot be (by name).
+    """The models and `pipelines` that are configured, and why others cannot be (by name).
 
     `roots` are the folders that a model's links must not leave; a model without one may have links to anywhere.
     """
@@ -24,6 +24,27 @@ class Configured:
     models: Mapping[str, ModelConfig]
     errors: Mapping[str, str] = field(default_factory=dict)
     roots: Mapping[str, Path] = field(default_factory=dict)
+    pipelines: Mapping[str, ModelConfig] = field(default_factory=dict)
+
+    def parts(self, name: str) -> set[str]:
+        """Name a pipeline and what it runs, or only the model."""
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                config = self.pipelines.get(name)
+                nodes = () if config is None or config.pipeline is None else config.pipeline.nodes
+                waiting += [node.servable_of(name) for node in nodes]
+        return found
+
+
+def sorted_out(configs: Mapping[str, ModelConfig], errors: Mapping[str, str], roots: Mapping[str, Path]) -> Configured:
+    """Tell models from pipelines."""
+    models = {name: config for name, config in configs.items() if config.pipeline is None}
+    pipelines = {name: config for name, config in configs.items() if config.pipeline is not None}
+    return Configured(models, errors, roots, pipelines)
 
 
 class Source(Protocol):
@@ -67,7 +88,7 @@ class Repositories:
         self._refused: dict[str, str] = {}
 
     def configured(self) -> Configured:
-        models: dict[str, ModelConfig] = {}
+        configs: dict[str, ModelConfig] = {}
         errors: dict[str, str] = {}
         roots: dict[str, Path] = {}
         for folder in self.paths:
@@ -76,19 +97,19 @@ class Repositories:
             except LoadFailed as error:
                 raise LoadFailed(f"model repository {folder}: {error}", folder) from error
             for name, path in found.items():
-                if name in models or name in errors:
+                if name in configs or name in errors:
                     errors[name] = f"model '{name}' is found in more than one model repository"
-                    models.pop(name, None)
+                    configs.pop(name, None)
                     continue
                 try:
-                    models[name] = self._config(name, path)
+                    configs[name] = self._config(name, path)
                 except LoadFailed as error:
-                    self._keep(name, error, models, errors)
+                    self._keep(name, error, configs, errors)
                 if not self._allow_symlinks:
                     roots[name] = Path(os.path.realpath(folder))
-        self._good = models
-        self._refused = {name: sentence for name, sentence in self._refused.items() if name in models}
-        return Configured(models, errors, roots)
+        self._good = configs
+        self._refused = {name: sentence for name, sentence in self._refused.items() if name in configs}
+        return sorted_out(configs, errors, roots)
 
     def _keep(self, name: str, error: LoadFailed, models: dict[str, ModelConfig], errors: dict[str, str]) -> None:
         """Have a model whose configuration has become wrong go on as it was."""

@@ -11,7 +11,7 @@ from ovserve.config.model import ModelConfig
 from ovserve.config.pbtxt import parse_json
 from ovserve.config.triton import DONE_BY_SERVER, read_triton
 from ovserve.errors import LoadFailed, LoadRejected
-from ovserve.repository.source import Configured, Source
+from ovserve.repository.source import Configured, Source, sorted_out
 
 _DEEPEST = 8
 _MOST_FILES = 1000
@@ -62,21 +62,21 @@ class Uploads:
 
     def configured(self) -> Configured:
         found = self._source.configured()
-        models, errors, roots = dict(found.models), dict(found.errors), dict(found.roots)
+        configs, errors, roots = {**found.models, **found.pipelines}, dict(found.errors), dict(found.roots)
         for name, upload in list(self._uploads.items()):
-            folder = upload.folder or (models[name].base_path if name in models else None)
+            folder = upload.folder or (configs[name].base_path if name in configs else None)
             if folder is None:
                 continue
             try:
-                models[name] = self._make(upload.declared, folder)
+                configs[name] = self._make(upload.declared, folder)
             except LoadFailed as error:
-                models.pop(name, None)
+                configs.pop(name, None)
                 errors[name] = str(error)
                 continue
             errors.pop(name, None)
             if upload.folder is not None:
                 roots[name] = upload.folder
-        return Configured(models, errors, roots)
+        return sorted_out(configs, errors, roots)
 
     def _check_path(self, name: str, path: str) -> None:
         parts = PurePosixPath(path).parts

@@ -39,7 +39,9 @@ def _declaration(spec: TensorSpec, max_batch_size: int) -> dict[str, Any]:
     return {"name": spec.name, "data_type": type_name(spec.dtype), "dims": dims or list(AS_SCALAR)}
 
 
-def type_name(dtype: DType) -> str:
+def type_name(dtype: DType | None) -> str:
+    if dtype is None:
+        return "TYPE_INVALID"
     return "TYPE_STRING" if dtype is DType.BYTES else f"TYPE_{dtype.kserve}"
 
 
@@ -62,7 +64,7 @@ def _check_tensor(config: TritonConfig, tensor: DeclaredTensor, specs: Sequence[
         raise WrongTritonConfig(f"configuration has an {what} '{tensor.name}', model provides {names}")
     if tensor.dtype not in (None, spec.dtype):
         raise WrongTritonConfig(
-            f"configuration expects datatype {type_name(tensor.dtype or spec.dtype)} for {what} '{tensor.name}', "
+            f"configuration expects datatype {type_name(tensor.dtype)} for {what} '{tensor.name}', "
             f"model provides {type_name(spec.dtype)}"
         )
     if spec.dims is None or not tensor.dims:

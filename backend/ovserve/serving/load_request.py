@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Request:
-    """Whoever asked waits for `done`.
+    """Whoever asked waits for `done`; `with_parts` unloads what a pipeline runs too.
 
     `found` says whether the repository has it, `failures` why versions could not be loaded.
     """
 
     model: str
     load: bool
+    with_parts: bool = False
     done: threading.Event = field(default_factory=threading.Event)
     found: bool = False
     failures: Mapping[int, str] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """A model version that is served: checks a request against the model, waits for a slot, runs it."""
 
+import json
 from collections.abc import Mapping
 
 from ovserve.config.model import ModelConfig
@@ -64,6 +65,11 @@ class Model:
         """How many requests may be inside at the same time, running or waiting."""
         waiting = 0 if self._variants is None else self.config.queue_for(self.slots)
         return self._turns.admitted_at_once + waiting
+
+    @property
+    def described(self) -> dict[str, str]:
+        layouts = {spec.name: spec.layout for spec in (*self.metadata.inputs, *self.metadata.outputs) if spec.layout}
+        return {"TARGET_DEVICE": self.config.target_device, **({"LAYOUT": json.dumps(layouts)} if layouts else {})}
 
     @property
     def taken(self) -> tuple[TensorSpec, ...]:

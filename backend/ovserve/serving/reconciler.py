@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,8 +50,8 @@ class _Landed:
 class Reconciler:
     """One thread at a time calls `step`; loads run beside it, and one that fails or takes long delays no other.
 
-    `follows` says whether changes on disk count by themselves. If not, only models that are `chosen` are served, and
-    each as it was when its load was asked for.
+    `settle` brings the pipelines in line with the models. `follows` says whether changes on disk count by themselves.
+    If not, only models that are `chosen` are served, and each as it was when its load was asked for.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Reconciler:
         follows: bool = True,
         retries: bool = True,
         chosen: Collection[str] = (ALL,),
+        settle: Callable[[Mapping[str, ModelConfig]], None] = lambda _pipelines: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.dirty = threading.Event()
@@ -70,6 +71,7 @@ class Reconciler:
         self._load_version = load_version
         self._registry = registry
         self._retries = retries
+        self._settle = settle
         self._clock = clock
         self._began_s = clock()
         self._desired: Desired = {}
@@ -109,9 +111,9 @@ class Reconciler:
             waits_s = [wait_s for wait_s in (soon_s, retry_s, period_s()) if wait_s is not None]
             self.dirty.wait(min(waits_s, default=None))
 
-    def ask(self, model: str, *, load: bool) -> Request:
+    def ask(self, model: str, *, load: bool, with_parts: bool = False) -> Request:
         """Have a model loaded as it now lies on disk, or unloaded, and wait for that; `run` must be running."""
-        request = Request(model, load)
+        request = Request(model, load, with_parts)
         self._asked.put(request)
         self.dirty.set()
         request.done.wait()
@@ -137,6 +139,7 @@ class Reconciler:
             self._retire(name)
         self._forget()
         self._tell()
+        self._settle(self._view.configured.pipelines)
         self._answer(unsteady)
         if unsteady:
             return NEXT_LOOK_S
@@ -145,10 +148,17 @@ class Reconciler:
     def _answer(self, unsteady: Collection[Name]) -> None:
         """Tell those who asked when nothing of their model is under way any more."""
         busy = {name for name, _ in (*self._loading, *unsteady)}
-        for request in [request for request in self._requests if request.model not in busy]:
-            request.failures = self._failures.of(request.model)
+        parts = self._view.configured.parts
+        for request in [request for request in self._requests if busy.isdisjoint(parts(request.model))]:
+            request.failures = self._failures.of(request.model) or self._failure_of_a_pipeline(request.model)
             self._requests.remove(request)
             request.done.set()
+
+    def _failure_of_a_pipeline(self, name: str) -> Mapping[int, str]:
+        if name not in self._view.configured.pipelines:
+            return {}
+        statuses = self._registry.entries[name].versions
+        return {version: status.cause for version, status in statuses.items() if status.cause is not None}
 
     def _failed(self) -> set[Name]:
         """Find the versions that cannot be loaded as they are now."""
@@ -259,7 +269,7 @@ class Reconciler:
         self._failures.keep(self._desired)
         self._steadiness.keep(self._desired)
         for model, entry in self._registry.entries.items():
-            for version, status in entry.versions.items():
+            for version, status in entry.versions.items() if model not in self._view.configured.pipelines else ():
                 name = (model, version)
                 if status.state is State.LOADING and name not in self._loading and name not in self._desired:
                     self._registry.remove_version(model, version)
@@ -278,7 +288,8 @@ class Reconciler:
             self._registry.put_cause(name, None if error is None else str(error))
             if error is None or not self._is_young(self._view.configured.models[name].base_path):
                 self._notices.say(name, seen.ignored, error)
-        known = self._view.configured.models.keys() | self._view.configured.errors.keys()
+        configured = self._view.configured
+        known = configured.models.keys() | configured.errors.keys() | configured.pipelines.keys()
         for name in self._registry.entries.keys() - known:
             self._notices.forget(name)
             self._registry.put_removed(name)

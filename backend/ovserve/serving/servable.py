@@ -1,5 +1,6 @@
 """What can be served under a name and a version: a model, or a pipeline of them."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from ovserve.config.model import ModelConfig
@@ -40,6 +41,11 @@ class Servable(Protocol):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the one who configured it should know."""
+        ...
+
+    @property
+    def described(self) -> Mapping[str, str]:
+        """What ModelConfig shows of it as parameters, beyond its configuration."""
         ...
 
     @property

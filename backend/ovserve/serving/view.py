@@ -32,7 +32,7 @@ class View:
     def at_start(self) -> Collection[str]:
         """Name the models to load at the start; raises `LoadFailed` where nothing can be known."""
         configured = self._source.configured()
-        return configured.models if ALL in self._chosen else self._chosen
+        return configured.models.keys() | configured.pipelines.keys() if ALL in self._chosen else self._chosen
 
     def look(self, asked: Sequence[Request], pending: Sequence[Request]) -> None:
         """Look anew; `asked` are the requests that are new, `pending` all that are not answered yet."""
@@ -76,17 +76,24 @@ class View:
         return seen
 
     def _fresh(self, asked: Sequence[Request], pending: Sequence[Request], found: Configured) -> set[str] | None:
-        """Begin what was asked for; return the models whose files count as they are now (None: all)."""
+        """Begin what was asked for; return the models whose files count as they are now (None: all).
+
+        What a pipeline runs is loaded with it.
+        """
         for request in asked:
-            request.found = request.model in found.models
+            request.found = request.model in found.models or request.model in found.pipelines
             if request.load and request.found:
-                self._chosen.add(request.model)
+                self._chosen |= found.parts(request.model)
             elif not request.load:
-                self._chosen.discard(request.model)
-        return None if self._follows else {request.model for request in pending if request.found}
+                self._chosen -= self.configured.parts(request.model) if request.with_parts else {request.model}
+        if self._follows:
+            return None
+        return {part for request in pending if request.found for part in found.parts(request.model)}
 
     def _only_chosen(self, found: Configured, fresh: Collection[str]) -> Configured:
         models = {name: config for name, config in self.configured.models.items() if name in self._chosen}
-        models |= {name: found.models[name] for name in fresh if name in self._chosen}
+        models |= {name: config for name, config in found.models.items() if name in self._chosen and name in fresh}
+        pipelines = {name: config for name, config in self.configured.pipelines.items() if name in self._chosen}
+        pipelines |= {name: config for name, config in found.pipelines.items() if name in self._chosen & set(fresh)}
         errors = {name: error for name, error in found.errors.items() if name in self._chosen}
-        return Configured(models, errors, found.roots)
+        return Configured(models, errors, found.roots, pipelines)

@@ -63,8 +63,7 @@ class InferenceService:
 
     def ModelConfig(self, request: Any, _context: Context) -> Any:
         version = codec.parse_version(request.version, request.name)
-        config, metadata = self._control.model_config(request.name, version)
-        return pb.ModelConfigResponse(config=model_config(config, metadata))
+        return pb.ModelConfigResponse(config=model_config(self._control.find(request.name, version)))
 
     def RepositoryIndex(self, request: Any, _context: Context) -> Any:
         if request.repository_name:
@@ -85,7 +84,8 @@ class InferenceService:
 
     def RepositoryModelUnload(self, request: Any, _context: Context) -> Any:
         _check_management("RepositoryModelUnload", request, "unload_dependents")
-        self._control.unload(request.model_name)
+        with_parts = request.parameters["unload_dependents"].bool_param
+        self._control.unload(request.model_name, with_parts=with_parts)
         return pb.RepositoryModelUnloadResponse()
 
     def ModelInfer(self, request: Any, context: Context) -> Any:
@@ -153,4 +153,4 @@ def _unimplemented_stream(_requests: Iterator[bytes], context: Context) -> Itera
 
 
 def _tensor_metadata(spec: TensorSpec) -> Any:
-    return pb.ModelMetadataResponse.TensorMetadata(name=spec.name, datatype=spec.dtype.kserve, shape=spec.wire_shape)
+    return pb.ModelMetadataResponse.TensorMetadata(name=spec.name, datatype=spec.datatype, shape=spec.wire_shape)

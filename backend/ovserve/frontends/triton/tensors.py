@@ -39,6 +39,7 @@ def _read(tensor: Any, specs: Mapping[str, TensorSpec]) -> Tensor:
     spec = specs.get(tensor.name())
     if spec is None:  # Triton has compared the request with the configuration, and we that one with the model
         raise InvalidInput(f"unexpected input '{tensor.name()}'")
+    assert spec.dtype is not None  # noqa: S101 - a model's tensors have one
     data = _bits(tensor) if spec.dtype is DType.BF16 else tensor.as_numpy()
     return Tensor(spec.dtype, data.reshape(()) if spec.dims == () and data.shape == AS_SCALAR else data)
 

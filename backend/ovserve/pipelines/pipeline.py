@@ -1,0 +1,76 @@
+"""A pipeline that is served."""
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from threading import BoundedSemaphore
+
+from ovserve.config.model import ModelConfig
+from ovserve.errors import Overloaded, OVServeError
+from ovserve.pipelines.description import describe
+from ovserve.pipelines.plan import Plan
+from ovserve.pipelines.run import Run
+from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
+from ovserve.serving.in_flight import InFlight
+from ovserve.serving.servable import Servable
+from ovserve.signature import Signature
+from ovserve.tensors import TensorSpec
+
+VERSION = 1  # pipelines have no others
+
+_PLATFORM = "OpenVINO"
+_PLATFORM_OF_AN_ENSEMBLE = "ensemble"  # as Triton
+
+
+class Pipeline:
+    """A plan and the very models it was made for (a `Servable`): a reload of one makes a new pipeline.
+
+    As many requests as its members run at the same time are worked on side by side by one run; the queues in front of
+    the members are shared, first come first served, with those who ask the members themselves.
+    """
+
+    def __init__(self, config: ModelConfig, plan: Plan, members: Mapping[str, Servable]) -> None:
+        self.config = config
+        platform = _PLATFORM if config.declared is None else _PLATFORM_OF_AN_ENSEMBLE
+        self.metadata = Metadata(plan.name, VERSION, platform, plan.inputs, plan.outputs)
+        self.slots = max((member.slots for member in members.values()), default=1)
+        self.admitted_at_once = max((member.admitted_at_once for member in members.values()), default=1)
+        self.note: str | None = None
+        self.warnings: tuple[str, ...] = ()
+        self.in_flight = InFlight()
+        self.plan = plan
+        self.members = members
+        self._signature = Signature(f"pipeline '{plan.name}'", plan.inputs, plan.outputs)
+        self._admitted = BoundedSemaphore(self.admitted_at_once)
+        self._executor = ThreadPoolExecutor(max(1, self.slots - 1), thread_name_prefix="pipeline")
+
+    @property
+    def taken(self) -> tuple[TensorSpec, ...]:
+        return self._signature.taken
+
+    @property
+    def described(self) -> dict[str, str]:
+        return {"pipeline": json.dumps(describe(self.plan, self.members))}
+
+    def infer(self, request: InferRequest, caller: Caller, *, admitted: bool = False) -> InferResponse:
+        self._signature.check(request)
+        if not self._admitted.acquire(blocking=admitted):
+            raise Overloaded(
+                f"{self._signature.label}: {self.admitted_at_once} requests are being answered already; try again later"
+            )
+        try:
+            with ExitStack() as leases:
+                for servable in (self, *self.members.values()):
+                    leases.enter_context(servable.in_flight)
+                return self._run(request, caller)
+        finally:
+            self._admitted.release()
+
+    def _run(self, request: InferRequest, caller: Caller) -> InferResponse:
+        run = Run(self.plan, self.members, caller, request_id=request.id, executor=self._executor, width=self.slots)
+        try:
+            outputs = run.answer(request.inputs, request.outputs)
+        except OVServeError as error:
+            raise type(error)(f"{self._signature.label}: {error}") from error
+        return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id)
