@@ -36,12 +36,16 @@ def serve(
     width: int = 1000,
     tail: tuple[int, ...] = (),
 ) -> None:
-    """Serve the classifier with an input `0` and an output `1463` of shape [n, width, *tail]."""
+    """Serve the classifier with an input `0` and an output `1463` of shape [n, width, *tail].
+
+    With a 5-D `shape` it is a pipeline with a demultiplexer, whose output has a 1 after the n too.
+    """
+    one = (1,) if len(shape) == 5 else ()
     server.add_model(
         name,
-        lambda inputs: {"1463": scores(inputs["0"], width).reshape(-1, width, *tail)},
+        lambda inputs: {"1463": scores(inputs["0"], width).reshape(-1, *one, width, *tail)},
         inputs={"0": (datatype, shape)},
-        outputs={"1463": ("FP32", (-1, width, *tail))},
+        outputs={"1463": ("FP32", (-1, *one, width, *tail))},
     )
 
 

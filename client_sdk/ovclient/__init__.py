@@ -27,6 +27,7 @@ from ovclient._errors import (
     Unsupported,
 )
 from ovclient._types import InferResult, ModelIndex, ModelMetadata, ServerMetadata, TensorMetadata
+from ovclient.pipeline import Pipeline, PipelineEdge, PipelineNode, PipelineTensor
 
 __all__ = [
     "AccessDenied",
@@ -46,6 +47,10 @@ __all__ = [
     "NotReady",
     "OVClientError",
     "Overloaded",
+    "Pipeline",
+    "PipelineEdge",
+    "PipelineNode",
+    "PipelineTensor",
     "ServerFailure",
     "ServerMetadata",
     "TensorMetadata",

@@ -8,11 +8,13 @@ import grpc
 from numpy.typing import ArrayLike
 from tritonclient.grpc import service_pb2_grpc
 
-from ovclient import _calls
+from ovclient import _calls, _pipeline_config
 from ovclient._base import BaseClient
 from ovclient._encode import Parameter
+from ovclient._ensemble import Member, members
 from ovclient._errors import ClientClosed, InvalidRequest, NotFound
 from ovclient._types import InferResult, ModelIndex, ModelMetadata, ServerMetadata
+from ovclient.pipeline import Pipeline
 
 T = TypeVar("T")
 
@@ -62,6 +64,12 @@ class AsyncClient(BaseClient):
     async def ready(self, model: str | None = None, version: str | int = "", *, timeout: float | None = None) -> bool:
         """Whether `model` can answer; without a name, whether the server can."""
         return await self._run(_calls.ready(model, str(version)), timeout)
+
+    async def pipeline(self, name: str, *, timeout: float | None = None) -> Pipeline:
+        """The graph of pipeline `name`; see `Client.pipeline`."""
+        config = await self._run(_calls.config(name), timeout)
+        known = {member: await self._member(member, timeout) for member in members(config)}
+        return _pipeline_config.pipeline(name, config, known)
 
     async def repository_index(self, *, ready: bool = False, timeout: float | None = None) -> tuple[ModelIndex, ...]:
         """Every version of every model the server knows; `ready=True` keeps those that can answer."""
@@ -126,6 +134,12 @@ class AsyncClient(BaseClient):
             name = _calls.only_input(await self.metadata(model, version, timeout=timeout), value)
             self._input_names[model, version] = name
         return name
+
+    async def _member(self, member: Member, timeout: float | None) -> ModelMetadata | None:
+        try:
+            return await self.metadata(*member, timeout=timeout)
+        except _pipeline_config.NO_METADATA:
+            return None
 
     async def _run(self, call: _calls.Call[T], timeout: float | None) -> T:
         timeout_s = self._deadline_s(timeout)

@@ -54,6 +54,10 @@ def metadata(model: str, version: str) -> Call[ModelMetadata]:
     return Call("ModelMetadata", pb.ModelMetadataRequest(name=model, version=version), read)
 
 
+def config(model: str) -> Call[Any]:
+    return Call("ModelConfig", pb.ModelConfigRequest(name=model), lambda answer: answer.config)
+
+
 def repository_index(*, ready: bool) -> Call[tuple[ModelIndex, ...]]:
     def read(answer: Any) -> tuple[ModelIndex, ...]:
         return tuple(ModelIndex(m.name, m.version, m.state, m.reason) for m in answer.models)

@@ -6,11 +6,13 @@ import grpc
 from numpy.typing import ArrayLike
 from tritonclient.grpc import service_pb2_grpc
 
-from ovclient import _calls
+from ovclient import _calls, _pipeline_config
 from ovclient._base import BaseClient
 from ovclient._encode import Parameter
+from ovclient._ensemble import Member, members
 from ovclient._errors import ClientClosed, InvalidRequest, NotFound
 from ovclient._types import InferResult, ModelIndex, ModelMetadata, ServerMetadata
+from ovclient.pipeline import Pipeline
 
 T = TypeVar("T")
 
@@ -60,6 +62,16 @@ class Client(BaseClient):
     def ready(self, model: str | None = None, version: str | int = "", *, timeout: float | None = None) -> bool:
         """Whether `model` can answer; without a name, whether the server can."""
         return self._run(_calls.ready(model, str(version)), timeout)
+
+    def pipeline(self, name: str, *, timeout: float | None = None) -> Pipeline:
+        """The graph of pipeline `name`: nodes, and the tensors that go from one to another.
+
+        Of a Triton ensemble too, with shapes where its members' metadata can be had. A model that is neither is an
+        `InvalidRequest`.
+        """
+        config = self._run(_calls.config(name), timeout)
+        known = {member: self._member(member, timeout) for member in members(config)}
+        return _pipeline_config.pipeline(name, config, known)
 
     def repository_index(self, *, ready: bool = False, timeout: float | None = None) -> tuple[ModelIndex, ...]:
         """Every version of every model the server knows; `ready=True` keeps those that can answer."""
@@ -123,6 +135,12 @@ class Client(BaseClient):
             name = _calls.only_input(self.metadata(model, version, timeout=timeout), value)
             self._input_names[model, version] = name
         return name
+
+    def _member(self, member: Member, timeout: float | None) -> ModelMetadata | None:
+        try:
+            return self.metadata(*member, timeout=timeout)
+        except _pipeline_config.NO_METADATA:
+            return None
 
     def _run(self, call: _calls.Call[T], timeout: float | None) -> T:
         timeout_s = self._deadline_s(timeout)

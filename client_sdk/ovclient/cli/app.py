@@ -8,6 +8,7 @@ from ovclient.cli.bench import bench
 from ovclient.cli.face_detection import face_detection
 from ovclient.cli.metadata import metadata
 from ovclient.cli.models import models
+from ovclient.cli.pipeline import pipeline
 from ovclient.cli.probes import live, ready
 from ovclient.cli.resnet import resnet
 from ovclient.cli.status import status
@@ -34,6 +35,7 @@ app.command(resnet, help_epilogue=examples.RESNET)
 app.command(face_detection, help_epilogue=examples.FACE_DETECTION)
 app.command(bench, help_epilogue=examples.BENCH)
 app.command(models)
+app.command(pipeline)
 app.command(metadata, help_epilogue=examples.METADATA)
 app.command(status, help_epilogue=examples.STATUS)
 app.command(live, help_epilogue=examples.LIVE)

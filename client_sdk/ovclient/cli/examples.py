@@ -5,6 +5,7 @@ APP = """Examples:
   ovclient status
   ovclient models list
   ovclient metadata resnet
+  ovclient pipeline show resnet50DAG
   ovclient resnet --batchsize 8
   ovclient face-detection --input_images_dir photos --output_dir results
   ovclient bench resnet --concurrency 1:8
@@ -83,6 +84,20 @@ MODELS_WATCH = """Examples:
     ovclient models watch --interval 0.5 > changes.log
   For a program, one JSON document a line:
     ovclient models watch --json
+"""
+
+PIPELINE = """Examples:
+  ovclient pipeline show resnet50DAG
+
+ovclient pipeline COMMAND --help tells more.
+"""
+
+PIPELINE_SHOW = """Examples:
+  ovclient pipeline show resnet50DAG
+  As a picture, with Graphviz:
+    ovclient pipeline show resnet50DAG --dot | dot -Tsvg > resnet50DAG.svg
+  For a program:
+    ovclient pipeline show resnet50DAG --json
 """
 
 METADATA = """Examples:

@@ -15,6 +15,7 @@ import numpy as np
 from tritonclient.grpc import service_pb2_grpc
 
 from ovclient._decode import decode_all
+from ovclient.pipeline import Pipeline
 from ovclient.testing._model import FakeModel, Function, Received, Signature
 from ovclient.testing._service import FakeService
 
@@ -53,6 +54,7 @@ class FakeServer:
         version: str = "1",
         state: str = "READY",
         reason: str = "",
+        pipeline: Pipeline | None = None,
     ) -> None:
         """Serve `function` as model `name`; a model of that name is replaced.
 
@@ -61,8 +63,10 @@ class FakeServer:
 
         A `state` other than READY refuses; "" is a model that was never loaded. Loading makes it READY, but for a
         model that is UNAVAILABLE for a `reason`, which refuses the load too.
+
+        A `pipeline` is the graph shown for it; `function` answers for the whole.
         """
-        model = FakeModel(function, inputs or {}, outputs or {}, version, state=state, reason=reason)
+        model = FakeModel(function, inputs or {}, outputs or {}, version, state=state, reason=reason, pipeline=pipeline)
         self._service.models[name] = model
 
     def fail(self, rpc: str, code: grpc.StatusCode, message: str = "") -> None:

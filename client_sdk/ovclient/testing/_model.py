@@ -1,10 +1,15 @@
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from tritonclient.grpc import model_config_pb2
 from tritonclient.grpc import service_pb2 as pb
+
+from ovclient._pipeline_config import PARAMETER
+from ovclient.pipeline import Pipeline
 
 Function = Callable[[dict[str, np.ndarray]], Mapping[str, ArrayLike]]
 Signature = Mapping[str, tuple[str, Sequence[int]]]
@@ -21,6 +26,7 @@ class FakeModel:
     platform: str = "fake"
     state: str = "READY"
     reason: str = ""
+    pipeline: Pipeline | None = None
 
     def metadata(self, name: str) -> Any:
         return pb.ModelMetadataResponse(
@@ -30,6 +36,12 @@ class FakeModel:
             inputs=_tensors(self.inputs),
             outputs=_tensors(self.outputs),
         )
+
+    def config(self, name: str) -> Any:
+        config = model_config_pb2.ModelConfig(name=name, platform=self.platform)
+        if self.pipeline is not None:
+            config.parameters[PARAMETER].string_value = json.dumps(self.pipeline.document())
+        return pb.ModelConfigResponse(config=config)
 
 
 @dataclass(frozen=True, slots=True)

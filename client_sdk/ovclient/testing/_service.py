@@ -42,6 +42,10 @@ class FakeService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignor
         told = self._told("ModelMetadata", request, context)
         return told or self._model(request.name, request.version, context).metadata(request.name)
 
+    def ModelConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
+        told = self._told("ModelConfig", request, context)
+        return told or self._model(request.name, request.version, context).config(request.name)
+
     def RepositoryIndex(self, request: Any, context: grpc.ServicerContext) -> Any:
         answer = pb.RepositoryIndexResponse()
         for name, model in list(self.models.items()):  # a test may add models meanwhile

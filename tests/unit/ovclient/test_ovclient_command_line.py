@@ -127,6 +127,8 @@ COMMANDS = [
     ["models", "load"],
     ["models", "unload"],
     ["models", "watch"],
+    ["pipeline"],
+    ["pipeline", "show"],
 ]
 
 

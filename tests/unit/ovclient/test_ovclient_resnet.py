@@ -93,10 +93,31 @@ def test_iterations_are_the_whole_batches_unless_told(
     assert len(server.requests()) == len(sent)
 
 
-def test_the_5d_shape_is_really_sent(run: Run, server: FakeServer, tmp_path: Path) -> None:
-    serve(server, shape=(-1, 1, 3, 4, 4))
-    assert run("resnet", *data_files(tmp_path), "--dag_batch_size_auto", "--batchsize=8").code == 0
-    assert server.inputs()["0"].shape == (8, 1, 3, 4, 4)
+@pytest.mark.parametrize("shape", [(-1, 1, 3, 4, 5), (8, 1, 3, 4, 5), (-1, 1, 4, 5, 3)])
+def test_a_demultiplexer_gets_its_dimension_and_every_answer_finds_its_picture(
+    run: Run, server: FakeServer, tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    serve(server, shape=shape)
+    done = run("resnet", *data_files(tmp_path, (10, 3, 4, 5)), "--dag_batch_size_auto", "--batchsize=8")
+    assert server.inputs()["0"].shape == (8, *shape[1:])
+    assert done.out.count("Correct match.") == 8
+    assert done.out.endswith("Classification accuracy: 100.00\n")
+
+
+@pytest.mark.parametrize(
+    ("flags", "sent"),
+    [
+        (["--transpose_input", "False"], (1, 1, 4, 5, 3)),
+        (["--transpose_input", "True"], (1, 1, 3, 4, 5)),
+        (["--transpose_input", "True", "--transpose_method", "nchw2nhwc"], (1, 1, 5, 3, 4)),
+    ],
+)
+def test_a_demultiplexers_pictures_are_transposed_as_any_others(
+    run: Run, server: FakeServer, tmp_path: Path, flags: list[str], sent: tuple[int, ...]
+) -> None:
+    serve(server, shape=(-1, 1, 3, 4, 5))
+    assert run("resnet", *data_files(tmp_path, (10, 4, 5, 3)), "--dag-batch-size-auto", *flags).code == 0
+    assert server.inputs()["0"].shape == sent
 
 
 @pytest.mark.parametrize("stored", ["uint8", "float64", "float32"])
