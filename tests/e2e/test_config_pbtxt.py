@@ -125,7 +125,7 @@ def test_a_version_that_fails_its_warm_up_does_not_serve(watched: Start, reposit
     [
         ("nope: 3", 'config.pbtxt: line 1, column 1: Message type "inference.ModelConfig" has no field named "nope".'),
         ('name: "n"', "config.pbtxt names the model 'n', its folder 'm'"),
-        ("ensemble_scheduling { step [ { model_name: 'a' } ] }", "ensemble_scheduling is not supported"),
+        ("sequence_batching {}", "sequence_batching is not supported"),
         ('input [ { name: "z" data_type: TYPE_FP32 dims: [ 2 ] } ]', "config.pbtxt: configuration has an input 'z'"),
         ('input [ { name: "x" data_type: TYPE_INT8 dims: [ -1, 2 ] } ]', "expects datatype TYPE_INT8 for input 'x'"),
         ('parameters { key: "shape" value: { string_value: "x" } }', "config.pbtxt: parameter 'shape': 'x' is not"),
@@ -134,7 +134,7 @@ def test_a_version_that_fails_its_warm_up_does_not_serve(watched: Start, reposit
         ("\x00", "config.pbtxt: line 1, column 1"),
         ("# " + "x" * (1 << 20), "config.pbtxt is larger than 1048576 bytes"),
     ],
-    ids=["field", "name", "ensemble", "tensor", "datatype", "parameter", "kind", "number", "garbage", "large"],
+    ids=["field", "name", "sequence", "tensor", "datatype", "parameter", "kind", "number", "garbage", "large"],
 )
 def test_a_wrong_one_is_told_in_a_sentence(watched: Start, repository: Path, text: str, sentence: str) -> None:
     write(repository, text)

@@ -1,7 +1,5 @@
 """`ovclient resnet` against the real server and real models."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,16 +7,12 @@ import numpy as np
 import pytest
 
 import seed_output
+from client_process import ovclient
 from ovclient import Client
 from server_process import ServerProcess, repository
 
 Serve = Callable[..., ServerProcess]
 pytestmark = pytest.mark.shared
-
-
-def ovclient(server: ServerProcess, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ovclient", *arguments, "--grpc_port", str(server.port)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120, check=False)
 
 
 @pytest.fixture

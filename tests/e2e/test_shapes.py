@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,16 +13,12 @@ import tritonclient.grpc as triton
 
 import seed_output
 import small_models
+from client_process import ovclient
 from ovclient import Client, InvalidRequest
 from server_process import ServerProcess, run_ovserve
 
 Serve = Callable[..., ServerProcess]
 COUNTS = {"people1.jpeg": "10", "people2.jpeg": "2", "people3.jpeg": "3", "people4.jpeg": "2"}
-
-
-def ovclient(server: ServerProcess, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ovclient", *arguments, "--grpc_port", str(server.port)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120, check=False)
 
 
 def faces(serve: Serve, shared: Path, *arguments: str) -> ServerProcess:

@@ -48,15 +48,17 @@ class Upkeep:
             changed = False
             for name, config in configured.items():
                 good = self._good.get(name, config)
-                bases = self._basis(config), self._basis(good)
+                bases = self._basis(config, configured), self._basis(good, configured)
                 if bases != self._bases.get(name):
                     self._bases[name] = bases
                     self._make(name, *bases)
                     changed = True
 
-    def _basis(self, config: ModelConfig) -> _Basis:
+    def _basis(self, config: ModelConfig, configured: Mapping[str, ModelConfig]) -> _Basis:
         assert config.pipeline is not None  # noqa: S101 - that is what makes it a pipeline's
         members: dict[str, Servable] = {}
+        if _is_part_of_itself(config, configured):
+            return _Basis(config, {}, "it is a node of itself, through other pipelines or directly")
         for node in config.pipeline.nodes:
             try:
                 members[node.name] = self._registry.find(node.servable_of(config.name), node.version)
@@ -103,6 +105,18 @@ class Upkeep:
         logger.info("pipeline removed", pipeline=name)
         self._registry.put(name, VERSION, VersionStatus(State.END, cause="unloaded"))
         self._registry.put_removed(name)
+
+
+def _is_part_of_itself(config: ModelConfig, configured: Mapping[str, ModelConfig]) -> bool:
+    reached: set[str] = set()
+    waiting = [config]
+    while waiting:
+        one = waiting.pop()
+        nodes = () if one.pipeline is None else one.pipeline.nodes
+        fresh = {node.servable_of(one.name) for node in nodes} - reached
+        reached |= fresh
+        waiting += [configured[name] for name in fresh if name in configured]
+    return config.name in reached
 
 
 def _made(basis: _Basis) -> Pipeline | str:

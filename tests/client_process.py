@@ -1,0 +1,12 @@
+"""`ovclient` as a user runs it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from server_process import ServerProcess
+
+
+def ovclient(server: ServerProcess, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ovclient", *arguments, "--grpc_port", str(server.port)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120, check=False)
