@@ -5,12 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import ovserve
+from ovserve.config.declared import TritonConfig
 from ovserve.config.ovms_json import read_config
 from ovserve.config.ovms_schema import File, ModelEntry
 from ovserve.config.settings import Settings
+from ovserve.engine.python_model import load_python
+from ovserve.errors import InvalidInput
+from ovserve.tensors import DType, Tensor
 from readme import CHECKOUT, Block, blocks
 
 PAGES = sorted((CHECKOUT / "backend/docs").rglob("*.md"))
@@ -22,13 +27,13 @@ def test_every_flag_stands_in_the_page_on_serving() -> None:
     assert [name for name in Settings.model_fields if f"`--{name}`" not in text] == []
 
 
-PYTHON = [block for block in BLOCKS if block.language == "python"]
+PYTHON = [block for block in BLOCKS if block.language == "python" and not block.role]
 CONFIGURATION = {block.language: block.code for block in BLOCKS if block.page == "configuration.md"}
 
 
 def test_a_block_of_another_language_has_a_test_of_its_own() -> None:
     others = [(block.page, block.language) for block in BLOCKS if block not in PYTHON]
-    assert others == [("configuration.md", "json"), ("configuration.md", "bash")]
+    assert others == [("configuration.md", "json"), ("configuration.md", "bash"), ("custom_nodes.md", "python")]
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.page)
@@ -36,6 +41,17 @@ def test_a_python_block_runs(block: Block) -> None:
     done = subprocess.run([sys.executable, "-c", block.code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+def test_the_custom_node_shown_runs(tmp_path: Path) -> None:
+    file = tmp_path / "scale.py"
+    file.write_text(next(block.code for block in BLOCKS if block.role == "node"))
+    document = {"parameters": {"factor": {"string_value": "2.5"}}}
+    node = load_python(file, TritonConfig("scale", document=document), name="scale", version=1)
+    x = Tensor(DType.FP32, np.array([[2, 1000]], np.float32))
+    assert node.run({"x": x}, None)["y"].data.tolist() == [[5, 2500]]
+    with pytest.raises(InvalidInput, match="x must be at most 1000"):
+        node.run({"x": Tensor(DType.FP32, x.data + 1)}, None)
 
 
 def test_the_config_file_shown_serves_our_own_models(tmp_path: Path) -> None:

@@ -1,0 +1,111 @@
+"""What a Python model finds as `triton_python_backend_utils`.
+
+The names, and what they take and give, are those of Triton's Python backend
+(https://github.com/triton-inference-server/python_backend). What is not there yet raises `NotSupported`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+from ovserve.engine.auto_complete import ModelConfig
+from ovserve.engine.pb_errors import NotSupported, TritonError, TritonErrorCode, TritonModelException
+from ovserve.engine.pb_logger import LogLevel, ModelLogger
+from ovserve.engine.pb_requests import InferenceRequest, InferenceResponse
+from ovserve.engine.pb_tensor import (
+    TRITON_STRING_TO_NUMPY,
+    Tensor,
+    numpy_to_triton_type,
+    triton_string_to_numpy,
+    triton_to_numpy_type,
+)
+
+__all__ = [
+    "TRITONSERVER_REQUEST_FLAG_SEQUENCE_END",
+    "TRITONSERVER_REQUEST_FLAG_SEQUENCE_START",
+    "TRITONSERVER_REQUEST_RELEASE_ALL",
+    "TRITONSERVER_REQUEST_RELEASE_RESCHEDULE",
+    "TRITONSERVER_RESPONSE_COMPLETE_FINAL",
+    "TRITON_STRING_TO_NUMPY",
+    "InferenceRequest",
+    "InferenceResponse",
+    "InferenceTrace",
+    "LogLevel",
+    "Logger",
+    "MetricFamily",
+    "ModelConfig",
+    "PreferredMemory",
+    "Tensor",
+    "TritonError",
+    "TritonErrorCode",
+    "TritonModelException",
+    "deserialize_bytes_tensor",
+    "get_input_config_by_name",
+    "get_input_tensor_by_name",
+    "get_output_config_by_name",
+    "get_output_tensor_by_name",
+    "is_model_ready",
+    "load_model",
+    "numpy_to_triton_type",
+    "serialize_byte_tensor",
+    "triton_string_to_numpy",
+    "triton_to_numpy_type",
+    "unload_model",
+    "using_decoupled_model_transaction_policy",
+]
+
+MODULE_NAME = "triton_python_backend_utils"
+
+TRITONSERVER_REQUEST_FLAG_SEQUENCE_START = 1
+TRITONSERVER_REQUEST_FLAG_SEQUENCE_END = 2
+TRITONSERVER_RESPONSE_COMPLETE_FINAL = 1
+TRITONSERVER_REQUEST_RELEASE_ALL = 1
+TRITONSERVER_REQUEST_RELEASE_RESCHEDULE = 2
+
+Logger = ModelLogger()
+
+
+def get_input_tensor_by_name(inference_request: InferenceRequest, name: str) -> Tensor | None:
+    return next((tensor for tensor in inference_request.inputs() if tensor.name() == name), None)
+
+
+def get_output_tensor_by_name(inference_response: InferenceResponse, name: str) -> Tensor | None:
+    return next((tensor for tensor in inference_response.output_tensors() if tensor.name() == name), None)
+
+
+def get_input_config_by_name(model_config: Mapping[str, Any], name: str) -> Any:
+    return next((tensor for tensor in model_config.get("input", ()) if tensor["name"] == name), None)
+
+
+def get_output_config_by_name(model_config: Mapping[str, Any], name: str) -> Any:
+    return next((tensor for tensor in model_config.get("output", ()) if tensor["name"] == name), None)
+
+
+def using_decoupled_model_transaction_policy(model_config: Mapping[str, Any]) -> bool:
+    return bool(model_config.get("model_transaction_policy", {}).get("decoupled", False))
+
+
+def _absent(name: str) -> Any:
+    def fail(*_: Any, **__: Any) -> NoReturn:
+        raise NotSupported(name)
+
+    return fail
+
+
+MetricFamily = _absent("MetricFamily")
+PreferredMemory = _absent("PreferredMemory")
+InferenceTrace = _absent("InferenceTrace")
+load_model = _absent("load_model")
+unload_model = _absent("unload_model")
+is_model_ready = _absent("is_model_ready")
+serialize_byte_tensor = _absent("serialize_byte_tensor")
+deserialize_bytes_tensor = _absent("deserialize_bytes_tensor")
+
+
+def for_model(name: str, folder: Path) -> ModuleType:
+    """Make the module as the model `name`, whose files lie in `folder`, finds it."""
+    module = ModuleType(MODULE_NAME, __doc__)
+    vars(module).update({key: globals()[key] for key in __all__})
+    vars(module).update(Logger=ModelLogger(model=name), get_model_dir=lambda: str(folder))
+    return module

@@ -1,0 +1,55 @@
+"""Python models, written on the spot, and tensors for them."""
+
+from pathlib import Path
+from textwrap import dedent, indent
+from typing import Any
+
+import numpy as np
+
+from ovserve.config.declared import TritonConfig
+from ovserve.engine.python_model import PythonModel, load_python
+from ovserve.tensors import BY_KSERVE, Tensor
+
+DOUBLE = 'return [pb_utils.InferenceResponse([pb_utils.Tensor("y", requests[0].inputs()[0].as_numpy() * 2)])]'
+ARRAY = 'pb_utils.get_input_tensor_by_name(requests[0], "x").as_numpy()'
+
+
+def source(execute: str = DOUBLE, *, top: str = "", methods: str = "", kind: str = "FP32", dims: str = "[-1]") -> str:
+    """A model `x` -> `y` of one kind and one shape; `execute`, `top` and `methods` are code of its parts."""
+    declared = f'{{"name": name, "data_type": "TYPE_{kind}", "dims": {dims}}}'
+    return (
+        "import numpy as np\nimport triton_python_backend_utils as pb_utils\n"
+        + dedent(top)
+        + dedent(
+            f"""
+            class TritonPythonModel:
+                @staticmethod
+                def auto_complete_config(config):
+                    name = "x"
+                    config.add_input({declared})
+                    name = "y"
+                    config.add_output({declared})
+                    return config
+            """
+        )
+        + indent("\n" + dedent(methods), "    ")
+        + indent("\ndef execute(self, requests):\n" + indent(dedent(execute), "    "), "    ")
+        + "\n"
+    )
+
+
+def load(folder: Path, text: str, *, name: str = "m", version: int = 1, **document: Any) -> PythonModel:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "model.py"
+    file.write_text(text)
+    return load_python(file, TritonConfig(name, document={"name": name, **document}), name=name, version=version)
+
+
+def tensor(values: Any, kind: str = "FP32") -> Tensor:
+    dtype = BY_KSERVE[kind]
+    return Tensor(dtype, np.array(values, dtype.numpy))
+
+
+def answer(model: PythonModel, values: Any = (1, 2, 3), kind: str = "FP32") -> Any:
+    """What `y` is for these values of `x`."""
+    return model.run({"x": tensor(values, kind)}, None)["y"].data
