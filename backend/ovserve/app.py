@@ -62,7 +62,13 @@ def _is_stopped_before(events: Events, awaited: Event) -> bool:
 
 def _listen(core: Core) -> tuple[GrpcServer, list[str]]:
     settings = core.settings
-    server = GrpcServer(core.dataplane, core.control, core.registry, max_message_bytes=settings.grpc_max_message_bytes)
+    server = GrpcServer(
+        core.dataplane,
+        core.control,
+        core.registry,
+        max_message_bytes=settings.grpc_max_message_bytes,
+        channel_arguments=settings.channel_arguments,
+    )
     try:
         addresses = server.bind(settings.grpc_addresses, 0 if settings.port == "auto" else settings.port)
     except CannotListen as error:
