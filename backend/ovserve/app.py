@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 from ovserve.config.settings import Settings
-from ovserve.core import CannotStart, Core, compose
+from ovserve.core import Core, compose
 from ovserve.engine import openvino
+from ovserve.errors import CannotStart
 from ovserve.frontends.grpc.server import CannotListen, GrpcServer
 from ovserve.observability.logs import get_logger
 from ovserve.signals import Event, Events

@@ -13,17 +13,14 @@ import cyclopts
 import pydantic
 from cyclopts import App, Parameter
 
-from ovserve import app
 from ovserve.bench.command import bench
 from ovserve.bench.load import BenchFailed
-from ovserve.check import run as run_check
 from ovserve.command_line import ENVIRONMENT, TwoNames, prepare, two_variables
 from ovserve.config.settings import Settings
 from ovserve.config_commands import CommandFailed, WrongUsage, add_to_config, list_models, remove_from_config
-from ovserve.core import CannotStart
 from ovserve.default_repository import default_repository
 from ovserve.demo import run as run_demo
-from ovserve.errors import ConfigInvalid
+from ovserve.errors import CannotStart, ConfigInvalid
 from ovserve.install_triton import install
 from ovserve.observability import logs
 from ovserve.version import VERSION
@@ -70,6 +67,8 @@ cli = App(
 @cli.default
 def serve(*, settings: Annotated[Settings | None, Parameter(name="*")] = None) -> int:
     checked = settings or Settings()  # without a flag there is nothing to serve, which Settings says
+    from ovserve import app  # noqa: PLC0415 - a second or so, for which --help and a wrong flag need not wait
+
     try:
         _configure_logs(checked)
         return app.run(checked)
@@ -94,6 +93,8 @@ def check(*, settings: Annotated[Settings | None, Parameter(name="*")] = None, j
         settings: As for serving.
         json: Print one JSON document.
     """
+    from ovserve.check import run as run_check  # noqa: PLC0415 - as above
+
     try:
         return run_check(settings or Settings(), as_json=json)
     except CannotStart as error:

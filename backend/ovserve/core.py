@@ -10,7 +10,7 @@ from ovserve.config.settings import Settings
 from ovserve.control import Control, IndexRow
 from ovserve.dataplane import DataPlane
 from ovserve.engine.openvino import Engine
-from ovserve.errors import LoadFailed, OVServeError
+from ovserve.errors import CannotStart, LoadFailed
 from ovserve.observability.logs import get_logger
 from ovserve.pipelines.upkeep import Upkeep
 from ovserve.repository.source import Source
@@ -22,10 +22,6 @@ from ovserve.serving.view import ALL
 from ovserve.sources import absolute, make_source, make_uploads
 
 logger = get_logger("ovserve")
-
-
-class CannotStart(OVServeError):
-    """Nothing can be served; the sentence says why, for the one who starts the server."""
 
 
 @dataclass(frozen=True, slots=True)

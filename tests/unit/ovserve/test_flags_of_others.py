@@ -3,6 +3,8 @@
 import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -301,3 +303,16 @@ def test_help_is_for_people(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     for name in WithoutEffect.model_fields:
         assert f"--{name[:20]}" not in ours
         assert f"--{name[:20]}" in theirs
+
+
+def test_help_waits_for_no_engine() -> None:
+    code = """
+import sys
+from ovserve import cli
+try:
+    cli.main(["--help"])
+except SystemExit:
+    print({"openvino", "grpc", "tritonclient", "cv2"} & sys.modules.keys())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
