@@ -7,6 +7,7 @@ writes them to standard error, and to a file if asked to, for people or for mach
 import logging
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import Any, Literal
@@ -65,9 +66,9 @@ class _Formatter(logging.Formatter):
     def __init__(self, renderer: Any) -> None:
         super().__init__()
         self._renderer = renderer
-        self._stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, "fields", {"event": record.getMessage()})
-        stamped = self._stamp(None, "", {"level": record.levelname.lower(), **fields})
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        stamped = {"level": record.levelname.lower(), **fields, "timestamp": moment}
         return str(self._renderer(None, "", stamped))
