@@ -60,8 +60,9 @@ class Entry:
         """Whether all that should be served of it is: what Triton's strict readiness asks of a model."""
         if self.removed:
             return True
-        is_coming = any(status.state in {State.START, State.LOADING} for status in self.versions.values())
-        return bool(self.available) and not is_coming
+        if any(status.state in {State.START, State.LOADING} for status in self.versions.values()):
+            return False
+        return bool(self.available) or (bool(self.versions) and self.cause is None)
 
 
 class Registry:

@@ -98,7 +98,7 @@ ENDED = VersionStatus(State.END, cause="unloaded")
         ({"v1": AVAILABLE, "v2": LOADING}, False),
         ({"v1": AVAILABLE, "v2": FAILED}, False),
         ({"v1": FAILED}, False),
-        ({"v1": ENDED}, False),
+        ({"v1": ENDED}, True),
     ],
     ids=lambda value: "",
 )
@@ -110,6 +110,12 @@ def test_a_model_is_whole_while_all_that_should_be_served_of_it_is(
 
 def test_a_model_of_which_nothing_is_found_is_not_whole() -> None:
     made = Registry()
+    made.put_cause("m", "no version found")
+    assert not made.entries["m"].is_whole
+
+
+def test_a_model_whose_versions_have_all_gone_is_not_whole() -> None:
+    made = registry(v1=ENDED)
     made.put_cause("m", "no version found")
     assert not made.entries["m"].is_whole
 
