@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 from ovserve.config.settings import Settings
-from ovserve.core import CannotStart, Core, compose
+from ovserve.core import Core, compose
 from ovserve.engine import openvino
+from ovserve.errors import CannotStart
 from ovserve.frontends.grpc.server import CannotListen, GrpcServer
 from ovserve.observability.logs import get_logger
 from ovserve.signals import Event, Events
@@ -62,7 +63,13 @@ def _is_stopped_before(events: Events, awaited: Event) -> bool:
 
 def _listen(core: Core) -> tuple[GrpcServer, list[str]]:
     settings = core.settings
-    server = GrpcServer(core.dataplane, core.control, core.registry, max_message_bytes=settings.grpc_max_message_bytes)
+    server = GrpcServer(
+        core.dataplane,
+        core.control,
+        core.registry,
+        max_message_bytes=settings.grpc_max_message_bytes,
+        channel_arguments=settings.channel_arguments,
+    )
     try:
         addresses = server.bind(settings.grpc_addresses, 0 if settings.port == "auto" else settings.port)
     except CannotListen as error:

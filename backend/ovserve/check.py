@@ -8,7 +8,8 @@ from typing import Any
 
 from ovserve.config.settings import Settings
 from ovserve.control import IndexRow
-from ovserve.core import CannotStart, Core, compose
+from ovserve.core import Core, compose
+from ovserve.errors import CannotStart
 from ovserve.tensors import TensorSpec, shape_text
 
 _READY = "READY"

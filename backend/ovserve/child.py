@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from ovserve.core import CannotStart
+from ovserve.errors import CannotStart
 
 _READY = re.compile(r"^ovserve: KServe v2 gRPC on (\S+)$")
 _STOP_TIMEOUT_S = 60

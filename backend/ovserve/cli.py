@@ -13,15 +13,14 @@ import cyclopts
 import pydantic
 from cyclopts import App, Parameter
 
-from ovserve import app
 from ovserve.bench.command import bench
 from ovserve.bench.load import BenchFailed
-from ovserve.check import run as run_check
+from ovserve.command_line import ENVIRONMENT, TwoNames, prepare, two_variables
 from ovserve.config.settings import Settings
 from ovserve.config_commands import CommandFailed, WrongUsage, add_to_config, list_models, remove_from_config
-from ovserve.core import CannotStart
+from ovserve.default_repository import default_repository
 from ovserve.demo import run as run_demo
-from ovserve.errors import ConfigInvalid
+from ovserve.errors import CannotStart, ConfigInvalid
 from ovserve.install_triton import install
 from ovserve.observability import logs
 from ovserve.version import VERSION
@@ -50,7 +49,8 @@ _EXAMPLES = """Examples:
   ovserve --model_repository models --grpc_bind_address 0.0.0.0     open to other machines
   ovserve install-triton-backend /opt/tritonserver/backends         the same models inside Triton
 
-Flags take '_' or '-', and '--flag value' or '--flag=value'. A flag beats its environment variable.
+Flags take '_' or '-', and '--flag value' or '--flag=value'. Each has an environment variable, OVSERVE_ and its name in
+capitals, which the flag beats. OVMS_MODEL_REPOSITORY_PATH is the repository where nothing else says what to serve.
 """
 
 cli = App(
@@ -60,18 +60,27 @@ cli = App(
     help_epilogue=_EXAMPLES,
     help_format="plaintext",
     default_parameter=Parameter(name_transform=lambda name: name, negative=()),
-    config=cyclopts.config.Env("OVSERVE_", command=False),
+    config=(cyclopts.config.Env(ENVIRONMENT, command=False, show=False), default_repository),
 )
 
 
 @cli.default
 def serve(*, settings: Annotated[Settings | None, Parameter(name="*")] = None) -> int:
     checked = settings or Settings()  # without a flag there is nothing to serve, which Settings says
-    logs.configure(checked.log_level, checked.log_format)
+    from ovserve import app  # noqa: PLC0415 - a second or so, for which --help and a wrong flag need not wait
+
     try:
+        _configure_logs(checked)
         return app.run(checked)
     except CannotStart as error:
         return _fail(str(error), START_FAILURE)
+
+
+def _configure_logs(settings: Settings) -> None:
+    try:
+        logs.configure(settings.least_level, settings.log_format, settings.log_path)
+    except OSError as error:
+        raise CannotStart(f"--log_path {settings.log_path}: {error.strerror}") from error
 
 
 @cli.command
@@ -84,6 +93,8 @@ def check(*, settings: Annotated[Settings | None, Parameter(name="*")] = None, j
         settings: As for serving.
         json: Print one JSON document.
     """
+    from ovserve.check import run as run_check  # noqa: PLC0415 - as above
+
     try:
         return run_check(settings or Settings(), as_json=json)
     except CannotStart as error:
@@ -141,13 +152,13 @@ for _name, _run in _FLAG_COMMANDS.items():
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 served and stopped, 1 nothing could be served, 2 wrong usage, 130 Ctrl-C."""
     try:
-        tokens = _command_first(sys.argv[1:] if arguments is None else arguments)
+        tokens = prepare(sys.argv[1:] if arguments is None else arguments, _FLAG_COMMANDS)
         sys.exit(cli(tokens, exit_on_error=False, print_error=False))
     except cyclopts.CycloptsError as error:
         sys.exit(_fail(_usage(error), USAGE_ERROR))
     except pydantic.ValidationError as error:
         sys.exit(_fail(_wrong_settings(error), USAGE_ERROR))
-    except WrongUsage as error:
+    except (WrongUsage, TwoNames) as error:
         sys.exit(_fail(str(error), USAGE_ERROR))
     except ConfigInvalid as error:
         sys.exit(_fail(f"{error} ({error.path})", START_FAILURE))
@@ -157,14 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(INTERRUPTED)
 
 
-def _command_first(tokens: Sequence[str]) -> list[str]:
-    """Bring a command that is written as a flag to the front, where commands stand."""
-    spelt = [token.replace("-", "_").replace("__", "--", 1) for token in tokens]
-    at = next((index for index, token in enumerate(spelt) if token in _FLAG_COMMANDS), None)
-    return list(tokens) if at is None else [spelt[at], *tokens[:at], *tokens[at + 1 :]]
-
-
 def _usage(error: cyclopts.CycloptsError) -> str:
+    if isinstance(error, cyclopts.RepeatArgumentError) and error.token.source == "env":
+        return two_variables(str(error.token.keyword), os.environ)
     cause = error.__cause__
     return _wrong_settings(cause) if isinstance(cause, pydantic.ValidationError) else str(error)
 

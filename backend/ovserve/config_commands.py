@@ -13,12 +13,11 @@ from ovserve.config.atomic_file import replace_text
 from ovserve.config.config_edit import with_model, without_model
 from ovserve.config.model_flags import ModelFlags
 from ovserve.config.ovms_json import FILE_NAME, config_file, local_path, read_text
+from ovserve.default_repository import VARIABLE
 from ovserve.errors import ConfigInvalid, LoadFailed, OVServeError
 from ovserve.repository.servables import find_servables
 
-REPOSITORY_VARIABLE = "OVMS_MODEL_REPOSITORY_PATH"
-
-_Repository = Annotated[Path | None, Parameter(env_var=REPOSITORY_VARIABLE)]
+_Repository = Annotated[Path | None, Parameter(env_var=VARIABLE)]
 
 
 class WrongUsage(OVServeError):
@@ -116,7 +115,7 @@ def remove_from_config(
 
 
 def _file_and_name(config_path: Path | None, model_name: str | None) -> tuple[Path, str]:
-    repository = os.environ.get(REPOSITORY_VARIABLE)
+    repository = os.environ.get(VARIABLE)
     if config_path is None and repository:
         config_path = Path(repository, FILE_NAME)
     if config_path is None:

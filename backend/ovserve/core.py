@@ -1,37 +1,27 @@
 """Settings -> the objects behind every door."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from ovserve.config.model import ModelConfig
-from ovserve.config.model_flags import ModelFlags
-from ovserve.config.plugin_config import translate
 from ovserve.config.settings import Settings
-from ovserve.control import Control
+from ovserve.control import Control, IndexRow
 from ovserve.dataplane import DataPlane
 from ovserve.engine.openvino import Engine
-from ovserve.errors import LoadFailed, OVServeError
+from ovserve.errors import CannotStart, LoadFailed
 from ovserve.observability.logs import get_logger
 from ovserve.pipelines.upkeep import Upkeep
-from ovserve.repository.config_file import ConfigFile
-from ovserve.repository.config_pbtxt import ConfigFiles, configured
-from ovserve.repository.source import Repositories, SingleModel, Source
-from ovserve.repository.uploads import Uploads
+from ovserve.repository.source import Source
 from ovserve.serving.following import Following
 from ovserve.serving.loader import load_version
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Registry
 from ovserve.serving.view import ALL
+from ovserve.sources import absolute, make_source, make_uploads
 
 logger = get_logger("ovserve")
-
-
-class CannotStart(OVServeError):
-    """Nothing can be served; the sentence says why, for the one who starts the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +44,8 @@ class Core:
             self.reconciler.pass_once()
         except LoadFailed as error:
             raise CannotStart(str(error)) from error
+        if self.settings.exit_on_error:
+            self._check_all_is_served()
         if any(entry.available for entry in self.registry.entries.values()):
             return
         if may_be_empty and self.settings.model_path is None:
@@ -67,10 +59,14 @@ class Core:
             raise CannotStart(
                 f"model repository {shown} holds no model: expected folders like {shown}/NAME/1/model.xml"
             )
-        causes = "; ".join(
-            f"{row.name}{'' if row.version is None else f' version {row.version}'}: {row.reason}" for row in rows
-        )
-        raise CannotStart(f"no model can be served: {causes}")
+        raise CannotStart(f"no model can be served: {_causes(rows)}")
+
+    def _check_all_is_served(self) -> None:
+        failed = [row for row in self.control.index() if row.state == "UNAVAILABLE"]
+        unknown = set(self.settings.load_model) - {ALL} - self.registry.entries.keys()
+        failed += [IndexRow(name, None, "", "it is not in the repository") for name in sorted(unknown)]
+        if failed:
+            raise CannotStart(f"not every model can be served, which --exit_on_error asks for: {_causes(failed)}")
 
     def following(self) -> Following:
         """Follow the repository from now on, for the time of a `with` block."""
@@ -78,12 +74,23 @@ class Core:
         return Following(self.reconciler, lambda: self.source.paths, mode, poll_s)
 
 
+def _causes(rows: Sequence[IndexRow]) -> str:
+    return "; ".join(
+        f"{row.name}{'' if row.version is None else f' version {row.version}'}: {row.reason}" for row in rows
+    )
+
+
 def compose(settings: Settings) -> Core:
     """Make the objects; nothing is loaded and nothing listens yet. Raises `CannotStart`."""
+    for sentence in settings.without_effect:
+        logger.warning(sentence)
     registry = Registry()
-    source = _source(settings)
-    uploads = _uploads(settings, source) if settings.control_mode == "explicit" else None
-    load = partial(load_version, Engine(_prepared_cache(settings.cache_dir)))
+    engine = _engine(settings)
+    if not settings.target_device:
+        settings = settings.model_copy(update={"target_device": engine.pick_device()})
+    source = make_source(settings)
+    uploads = make_uploads(settings, source) if settings.control_mode == "explicit" else None
+    load = partial(load_version, engine)
     reconciler = Reconciler(
         uploads or source,
         load,
@@ -92,52 +99,21 @@ def compose(settings: Settings) -> Core:
         retries=settings.control_mode in {"watch", "poll"},
         chosen=(ALL,) if uploads is None else settings.load_model,
         settle=Upkeep(registry).follow,
+        loads_at_once=settings.model_load_thread_count,
     )
     control = Control(registry, reconciler, uploads, is_open=settings.is_local or settings.allow_remote_management)
-    return Core(settings, registry, DataPlane(registry), control, source, reconciler)
-
-
-def _source(settings: Settings) -> Source:
-    allow_symlinks = settings.allow_symlinks
-    if settings.config_path is not None:
-        return ConfigFile(settings.config_path, allow_symlinks=allow_symlinks)
-    own = _own(settings)
-    if settings.model_name is not None and settings.model_path is not None:
-        config = _model_config(own, settings.model_name, settings.model_path)
-        return SingleModel(config, allow_symlinks=allow_symlinks)
-    assert settings.model_repository is not None  # noqa: S101 - Settings has exactly one source of models
-    folders = tuple(map(_absolute, settings.model_repository))
-    explicit = {name: own[name] for name in own.keys() & settings.model_fields_set}
-    files = ConfigFiles()
-
-    def read_config(name: str, folder: Path) -> ModelConfig:
-        declared = files.read(folder)
-        return _model_config(own, name, folder) if declared is None else configured(declared, folder, explicit)
-
-    return Repositories(folders, read_config, allow_symlinks=allow_symlinks)
-
-
-def _uploads(settings: Settings, source: Source) -> Uploads:
-    own = _own(settings)
-    explicit = {name: own[name] for name in own.keys() & settings.model_fields_set}
-    return Uploads(
-        source,
-        lambda declared, folder: configured(declared, folder, explicit),
-        allow_code=settings.allow_code_upload,
+    dataplane = DataPlane(
+        registry, strict_readiness=settings.strict_readiness, load_wait_seconds=settings.load_wait_seconds
     )
+    return Core(settings, registry, dataplane, control, source, reconciler)
 
 
-def _own(settings: Settings) -> dict[str, Any]:
-    """Take over every setting of a model; they go by the same names, and what is not set is the model's default."""
-    own = settings.model_dump(include=set(ModelFlags.model_fields), exclude_none=True)
-    translated = translate(settings.plugin_config)
-    for warning in translated.warnings:
-        logger.warning("plugin_config", warning=warning)
-    return {**own, "plugin_config": translated.properties}
-
-
-def _model_config(own: Mapping[str, Any], name: str, path: Path) -> ModelConfig:
-    return ModelConfig(name=name, base_path=_absolute(path), **own)
+def _engine(settings: Settings) -> Engine:
+    extension = settings.cpu_extension
+    try:
+        return Engine(_prepared_cache(settings.cache_dir), None if extension is None else absolute(extension))
+    except LoadFailed as error:
+        raise CannotStart(f"--cpu_extension {extension}: {error}") from error
 
 
 def _prepared_cache(folder: Path | None) -> Path | None:
@@ -149,9 +125,4 @@ def _prepared_cache(folder: Path | None) -> Path | None:
         raise CannotStart(f"--cache_dir {folder}: {error.strerror}") from error
     if not os.access(folder, os.W_OK):
         logger.warning("the cache folder is not writable: nothing will be cached", cache_dir=str(folder))
-    return _absolute(folder)
-
-
-def _absolute(path: Path) -> Path:
-    """Make `path` absolute without following links, which may lead in circles."""
-    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
+    return absolute(folder)

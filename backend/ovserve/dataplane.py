@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ovserve.errors import NotFound, NotReady
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
+from ovserve.serving.load_wait import LoadWait
 from ovserve.serving.registry import Registry
 
 
@@ -19,8 +20,10 @@ class Totals:
 class DataPlane:
     """Protocol-neutral; every frontend's only way to a model."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, *, strict_readiness: bool = False, load_wait_seconds: float = 0) -> None:
         self._registry = registry
+        self._strict = strict_readiness
+        self._load_wait = LoadWait(registry, load_wait_seconds)
         self._accepted = 0
         self._answered = 0
         self._in_flight = 0
@@ -37,6 +40,7 @@ class DataPlane:
         with self._changed:
             self._open = False
             self._draining = True
+        self._load_wait.close()
 
     def drain(self, timeout_s: float) -> bool:
         """Wait, once closed, for the requests in flight; tell whether they ended within `timeout_s`."""
@@ -44,7 +48,13 @@ class DataPlane:
             return self._changed.wait_for(lambda: self._in_flight == 0, timeout_s)
 
     def ready(self) -> bool:
-        return self._open
+        """Tell whether the server is ready; if strict, only while everything that should be served is."""
+        return self._open and (not self._strict or all(entry.is_whole for entry in self._registry.entries.values()))
+
+    @property
+    def most_waiting_for_loads(self) -> int:
+        """How many requests may wait for models to load."""
+        return self._load_wait.most
 
     def model_ready(self, name: str, version: int | None) -> bool:
         """Tell whether the version would answer now; an unknown one would not (Triton)."""
@@ -68,7 +78,7 @@ class DataPlane:
             self._in_flight += 1
         answered = 0
         try:
-            response = self._registry.find(request.model, request.version).infer(request, caller)
+            response = self._load_wait.find(request.model, request.version, caller).infer(request, caller)
             answered = 1
         finally:
             with self._changed:

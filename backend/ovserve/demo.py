@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ovserve.child import ChildServer
-from ovserve.core import CannotStart
+from ovserve.errors import CannotStart
 
 # The packaged portraits, each of one person.
 FACES = {"astronaut.jpg": 1, "camera.jpg": 1, "grace_hopper.jpg": 1}

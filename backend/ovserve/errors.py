@@ -21,7 +21,8 @@ OVServeError
 |-- NoContent           a pipeline found nothing, and what nothing looks like is not known
 |-- LoadFailed          a model version cannot be served; the cause may be told to clients, the path may not
 |   `-- Unreadable      whether it can be served is not known: its files cannot be looked at
-`-- ConfigInvalid       a configuration file as a whole is refused; its name may be told to clients, its path may not
+|-- ConfigInvalid       a configuration file as a whole is refused; its name may be told to clients, its path may not
+`-- CannotStart         nothing can be served, for the one who starts the server
 """
 
 from enum import Enum, auto
@@ -150,3 +151,7 @@ class ConfigInvalid(OVServeError):
     def __init__(self, cause: str, path: Path) -> None:
         super().__init__(f"{path.name}: {cause}")
         self.path = path
+
+
+class CannotStart(OVServeError):
+    """Nothing can be served; the sentence says why, for the one who starts the server."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ovserve.core import CannotStart
+from ovserve.errors import CannotStart
 
 NAMES = ("openvino_py", "openvino")
 _MARK = "ovserve install-triton-backend"  # stands in our model.py

@@ -13,6 +13,7 @@ from ovserve.config.declared import TritonConfig
 from ovserve.config.ovms_json import read_config
 from ovserve.config.ovms_schema import File, ModelEntry
 from ovserve.config.settings import Settings
+from ovserve.config.without_effect import WithoutEffect
 from ovserve.engine.python_model import load_python
 from ovserve.errors import InvalidInput
 from ovserve.tensors import DType, Tensor
@@ -24,7 +25,14 @@ BLOCKS = [block for page in PAGES for block in blocks(page) if page.name != "tri
 
 def test_every_flag_stands_in_the_page_on_serving() -> None:
     text = (CHECKOUT / "backend/docs/serving.md").read_text()
-    assert [name for name in Settings.model_fields if f"`--{name}`" not in text] == []
+    ours = [name for name in Settings.model_fields if name not in WithoutEffect.model_fields]
+    assert [name for name in ours if f"`--{name}`" not in text] == []
+
+
+def test_every_flag_without_effect_stands_with_its_reason_in_the_page_on_configuration() -> None:
+    _, _, table = (CHECKOUT / "backend/docs/configuration.md").read_text().partition("| flag | why |\n|---|---|\n")
+    rows = [f"| `--{name}` | {field.description} |" for name, field in WithoutEffect.model_fields.items()]
+    assert table.splitlines() == rows
 
 
 PYTHON = [block for block in BLOCKS if block.language == "python" and not block.role]

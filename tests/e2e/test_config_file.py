@@ -14,8 +14,8 @@ import pytest
 import ovserve
 import small_models
 from ovserve.config.settings import Settings
-from ovserve.core import CannotStart, Core, compose
-from ovserve.errors import NotFound
+from ovserve.core import Core, compose
+from ovserve.errors import CannotStart, NotFound
 from server_process import ServerProcess, run_ovserve
 from wire_server import Wire, request
 

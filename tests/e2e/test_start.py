@@ -388,17 +388,25 @@ def test_a_second_server_on_the_port_ends_at_once(mixed: ServerProcess, wire: Wi
 # Usage. The command line is called in this process, where a start costs nothing.
 
 NOWHERE = "/nonexistent/ovserve"
+COUNTS = (
+    "grpc_max_threads",
+    "grpc_memory_quota",
+    "custom_node_resources_cleaner_interval_seconds",
+    "sequence_cleaner_poll_wait_minutes",
+    "max_sequence_number",
+    "model_load_retry_count",
+)
 WRONG = {
     "model_name": [""],
     "port": ["x", "-1", "65536", "1.5", "", "Auto"],
     "grpc_bind_address": ["300.1.1.1", "a b", "", "1.2.3.4,", "a_b", "1:2:3", "h" * 256],
     "plugin_config": ["x", "[1]", '"text"', '{"A": [1]}', '{"A": null}', ""],
-    "target_device": [""],
     "nireq": ["-1", "100001", "x", "1.5", "", "1e3"],
     "model_version_policy": ["", "latest", "{}", '{"latest": 2}', '{"specific": {"versions": [0]}}'],
     "auto_shape_cache": ["0", "10001", "x", ""],
     "max_queue": ["-1", "x", ""],
     "queue_timeout": ["-1", "x", "nan", ""],
+    "grpc_channel_arguments": ["x", "a=", "=1", "a=1,", "a=1,b", "a=1=2", "a=2147483648", "a=-2147483649"],
     "grpc_max_message_bytes": ["1023", "2147483648", "x", "1GiB"],
     "exit_timeout_secs": ["-1", "x", "nan"],
     "shape": ["", "word", "(1,3", "(1,,3)", "[1,3]", "{a:(1,3)", "{}", '{"a": 1}', "{a:(1,3),a:auto}", "{a}"],
@@ -410,11 +418,32 @@ WRONG = {
     "precision": ["", "FP32", "FP32:FLOAT"],
     "model_control_mode": ["", "x", "Watch", "EXPLICIT"],
     "file_system_poll_wait_seconds": ["-1", "x", "nan", ""],
+    "load_wait_seconds": ["-1", "x", "nan", "inf", ""],
+    "model_load_thread_count": ["0", "-1", "x", "1.5", "129", ""],
+    "model_config_name": ["", "a/b", "../x"],
+    "cpu_extension": [NOWHERE, ""],
+    "log_verbose": ["-1", "x", "1.5", ""],
     "log_level": ["info", "x", ""],
     "log_format": ["xml", "JSON", ""],
+    "rest_port": ["8000", "auto", "-1", "65536", "x", ""],
+    "rest_bind_address": ["300.1.1.1", "a b", ""],
+    "rest_workers": ["1", "10001", "x", ""],
+    "grpc_workers": ["0", "100000", "x", ""],
+    **{name: ["-1", "x", "1.5", ""] for name in COUNTS},
 }
-ANYTHING_GOES = {"model_repository", "model_path", "config_path", "cache_dir", "load_model"}  # any text
-SWITCHES = {"strict_shape", "allow_symlinks", "allow_remote_management", "allow_code_upload"}
+ANYTHING_GOES = {
+    "model_repository",
+    "model_path",
+    "config_path",
+    "cache_dir",
+    "load_model",
+    "target_device",
+}  # any text
+ANYTHING_GOES |= {"log_path", "api_key_file", "backend_directory", "metrics_list"}
+ANYTHING_GOES |= {"allowed_origins", "allowed_methods", "allowed_headers"}
+SWITCHES = {"strict_shape", "allow_symlinks", "allow_remote_management", "allow_code_upload", "exit_on_error"}
+SWITCHES |= {"strict_readiness", "disable_auto_complete_config", "log_info", "log_warning", "log_error"}
+SWITCHES |= {"metrics_enable", "allow_credentials", "stateful", "idle_sequence_cleanup", "low_latency_transformation"}
 
 
 @pytest.fixture

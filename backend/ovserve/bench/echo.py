@@ -11,7 +11,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from ovserve.config.settings import Settings
-from ovserve.core import CannotStart, compose
+from ovserve.core import compose
+from ovserve.errors import CannotStart
 from ovserve.frontends.grpc.server import GrpcServer
 from ovserve.observability import logs
 from ovserve.requests import Caller, InferRequest, InferResponse

@@ -63,7 +63,9 @@ class ModelFlags(BaseModel):
         description='Versions to serve: {"latest": {"num_versions": 2}}, {"all": {}}, {"specific": {"versions": [1]}}; '
         "default the latest one.",
     )
-    target_device: str = Field(default="CPU", min_length=1, description="OpenVINO device: CPU, GPU, NPU, AUTO, ...")
+    target_device: str = Field(
+        default="CPU", description="OpenVINO device: CPU, GPU, NPU, AUTO, ...; empty: a GPU if there is one."
+    )
     nireq: int = Field(
         default=0, ge=0, le=MAX_NIREQ, description="Requests a model runs at once; 0: what the device finds optimal."
     )

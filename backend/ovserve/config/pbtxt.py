@@ -25,7 +25,7 @@ def parse_pbtxt(text: str) -> dict[str, Any]:
         said = str(error)
         place = _PLACE.match(said)
         where = f"line {place[1]}, column {place[2]}: " if place else ""
-        raise WrongTritonConfig(f"{FILE_NAME}: {where}{said[place.end() :] if place else said}") from error
+        raise WrongTritonConfig(f"{where}{said[place.end() :] if place else said}") from error
     document: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
     return document
 

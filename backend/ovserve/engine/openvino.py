@@ -11,6 +11,7 @@ import openvino as ov
 
 from ovserve.config.model import ModelConfig
 from ovserve.engine.blueprint import Blueprint, draw
+from ovserve.engine.devices import pick
 from ovserve.engine.dry_run import DryRun
 from ovserve.engine.first_use import settle
 from ovserve.engine.narrowing import narrowed
@@ -47,11 +48,16 @@ class LoadedModel:
 
 
 class Engine:
-    """One OpenVINO core; `cache_dir` keeps compiled models between starts."""
+    """One OpenVINO core; `cache_dir` keeps compiled models between starts, `extension` is a library of operations.
 
-    def __init__(self, cache_dir: Path | None = None) -> None:
+    Raises `LoadFailed` where the library cannot be loaded.
+    """
+
+    def __init__(self, cache_dir: Path | None = None, extension: Path | None = None) -> None:
         self._core = ov.Core()
         settle(self._core)
+        if extension is not None:
+            self._extend(extension)
         # OpenVINO would map the .bin: truncating it under a loaded model kills the process (SIGBUS), overwriting it
         # changes a live model's answers.
         self._core.set_property({"ENABLE_MMAP": False})
@@ -59,6 +65,16 @@ class Engine:
             self._core.set_property({"CACHE_DIR": str(cache_dir)})
         # Compilations while requests are served leave them at least half of the machine.
         self._late_compilations = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
+
+    def _extend(self, extension: Path) -> None:
+        try:
+            self._core.add_extension(str(extension))
+        except RuntimeError as error:
+            raise LoadFailed(f"the library cannot be loaded: {reason(error)}", extension) from error
+
+    def pick_device(self) -> str:
+        """Pick a device as OVMS does: a discrete GPU, else an integrated one, else the CPU."""
+        return pick(self._core)
 
     def load(self, files: ModelFiles, mapping: NameMapping, config: ModelConfig) -> LoadedModel:
         """Read and compile; raises `LoadFailed` with the cause."""

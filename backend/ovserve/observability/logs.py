@@ -1,12 +1,15 @@
 """Log lines with fields, through the standard library's logging.
 
 In a process of somebody else's (`ovserve.load`) they go wherever that process sends the logger `ovserve`; the server
-writes them to standard error, for people or for machines.
+writes them to standard error, and to a file if asked to, for people or for machines.
 """
 
 import logging
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
 from typing import Any, Literal
 
 import structlog
@@ -24,15 +27,23 @@ def get_logger(name: str) -> Any:
     )
 
 
-def configure(level: str, style: Literal["console", "json"]) -> None:
-    """Write lines of at least `level` to standard error: `console` for people, `json` one object a line."""
-    renderer: Any = structlog.processors.JSONRenderer()
-    if style == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, sort_keys=False)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter(renderer))
+Style = Literal["console", "json"]
+
+
+def configure(level: str, style: Style, path: Path | None = None) -> None:
+    """Write lines of at least `level` to standard error and to `path`: `console` for people, `json` one object a line.
+
+    Raises `OSError` where `path` cannot be written.
+    """
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    handlers[0].setFormatter(_formatter(style, colors=sys.stderr.isatty()))
+    if path is not None:
+        handlers.append(
+            WatchedFileHandler(path, encoding="utf-8")
+        )  # which minds a file that is moved away, as logrotate does
+        handlers[1].setFormatter(_formatter(style, colors=False))
     library = logging.getLogger(_LIBRARY)
-    library.handlers = [handler]
+    library.handlers = handlers
     library.setLevel(_LEVELS[level])
     library.propagate = False
 
@@ -43,15 +54,21 @@ def _hand_over(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> 
     return (f"{fields['event']} {rest}".strip(),), {"extra": {"fields": dict(fields)}}
 
 
+def _formatter(style: Style, *, colors: bool) -> "_Formatter":
+    if style == "json":
+        return _Formatter(structlog.processors.JSONRenderer())
+    return _Formatter(structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0, sort_keys=False))
+
+
 class _Formatter(logging.Formatter):
     """Renders a record's fields with one of structlog's renderers."""
 
     def __init__(self, renderer: Any) -> None:
         super().__init__()
         self._renderer = renderer
-        self._stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, "fields", {"event": record.getMessage()})
-        stamped = self._stamp(None, "", {"level": record.levelname.lower(), **fields})
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        stamped = {"level": record.levelname.lower(), **fields, "timestamp": moment}
         return str(self._renderer(None, "", stamped))

@@ -1,5 +1,6 @@
 """config.pbtxt beside a model's versions, as Triton's repositories have it."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
 
 _MOST_BYTES = 1 << 20
+_OTHERS = "configs"
+_WHY_WHOLE = "the server runs with --disable_auto_complete_config"
 
 logger = get_logger("ovserve.repository")
 
@@ -24,25 +27,55 @@ class _Known:
 
 
 class ConfigFiles:
-    """Reads each file once for every change of it."""
+    """Reads each file once for every change of it.
 
-    def __init__(self) -> None:
+    `name` is that of another file, NAME.pbtxt in the folder configs, which counts where it is there. `whole` says that
+    every model needs a file that declares all its inputs and outputs.
+    """
+
+    def __init__(self, name: str | None = None, *, whole: bool = False) -> None:
+        self._name = name
+        self._whole = whole
         self._known: dict[Path, _Known] = {}
 
     def read(self, folder: Path) -> TritonConfig | None:
         """Read what the file in a model's folder declares; None without one. Raises `LoadFailed`."""
-        path = folder / FILE_NAME
+        path = self._path(folder)
         try:
             found = path.stat()
-        except OSError:  # not there, or in a folder that may not be read, which whoever looks for versions tells
+        except (
+            OSError
+        ) as error:  # not there, or in a folder that may not be read, which whoever looks for versions tells
+            if self._whole:
+                raise LoadFailed(f"{FILE_NAME} is missing, and nothing completes it: {_WHY_WHOLE}", path) from error
             return None
         status = (found.st_size, found.st_mtime_ns, found.st_ino)
         known = self._known.get(path)
         if known is None or known.status != status:
-            self._known[path] = known = _Known(status, _read(path))
+            self._known[path] = known = _Known(status, _read(path, folder.name))
         if isinstance(known.declared, LoadFailed):
             raise known.declared
+        if self._whole:
+            check_whole(known.declared, path)
         return known.declared
+
+    def _path(self, folder: Path) -> Path:
+        other = folder / _OTHERS / f"{self._name}.pbtxt"
+        return other if self._name is not None and os.path.isfile(other) else folder / FILE_NAME  # noqa: PTH113 - Path.is_file raises where it may not look
+
+
+def check_whole(declared: TritonConfig, path: Path) -> None:
+    """Raise `LoadFailed` where a configuration leaves inputs or outputs to be completed from the model."""
+    for what, tensors in (("input", declared.inputs), ("output", declared.outputs)):
+        if not tensors:
+            raise LoadFailed(f"{path.name} declares no {what}, and nothing completes it: {_WHY_WHOLE}", path)
+        for tensor in tensors:
+            if not tensor.is_complete:
+                raise LoadFailed(
+                    f"{path.name} leaves out data_type or dims of {what} '{tensor.name}', "
+                    f"and nothing completes it: {_WHY_WHOLE}",
+                    path,
+                )
 
 
 def configured(declared: TritonConfig, folder: Path, own: Mapping[str, Any]) -> ModelConfig:
@@ -64,23 +97,22 @@ def configured(declared: TritonConfig, folder: Path, own: Mapping[str, Any]) -> 
     return config.model_copy(update={"declared": declared})
 
 
-def _read(path: Path) -> TritonConfig | LoadFailed:
-    name = path.parent.name
+def _read(path: Path, name: str) -> TritonConfig | LoadFailed:
+    file = path.name
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+        with path.open("rb") as opened:
+            data = opened.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
-            return LoadFailed(f"{FILE_NAME} is larger than {_MOST_BYTES} bytes", path)
+            return LoadFailed(f"{file} is larger than {_MOST_BYTES} bytes", path)
         declared = read_triton(parse_pbtxt(data.decode()), DONE_BY_SERVER)
     except OSError as error:
-        return LoadFailed(f"{FILE_NAME} cannot be read: {error.strerror}", path)
+        return LoadFailed(f"{file} cannot be read: {error.strerror}", path)
     except UnicodeDecodeError:
-        return LoadFailed(f"{FILE_NAME} is not text", path)
+        return LoadFailed(f"{file} is not text", path)
     except WrongTritonConfig as error:
-        said = str(error)
-        return LoadFailed(said if said.startswith(FILE_NAME) else f"{FILE_NAME}: {said}", path)
+        return LoadFailed(f"{file}: {error}", path)
     if declared.name not in ("", name):
-        return LoadFailed(f"{FILE_NAME} names the model '{declared.name}', its folder '{name}'", path)
+        return LoadFailed(f"{file} names the model '{declared.name}', its folder '{name}'", path)
     for sentence in declared.warnings:
-        logger.warning(sentence, model=name, file=FILE_NAME)
+        logger.warning(sentence, model=name, file=file)
     return replace(declared, name=name)

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ovserve.config.settings import ControlMode
+from ovserve.config.loading import ControlMode
 from ovserve.observability.logs import get_logger
 from ovserve.repository.watch import Watcher, tells_changes
 from ovserve.serving.reconciler import Reconciler

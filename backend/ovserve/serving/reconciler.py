@@ -23,8 +23,6 @@ from ovserve.serving.servable import Servable
 from ovserve.serving.steadiness import NEXT_LOOK_S, Steadiness
 from ovserve.serving.view import ALL, View
 
-PARALLEL_LOADS = 4  # Triton's --model-load-thread-count
-
 # A version that fails while its files are this young is probably still being copied.
 _YOUNG_S = 10.0
 _LONGEST_WAIT_S = 60.0
@@ -64,6 +62,7 @@ class Reconciler:
         retries: bool = True,
         chosen: Collection[str] = (ALL,),
         settle: Callable[[Mapping[str, ModelConfig]], None] = lambda _pipelines: None,
+        loads_at_once: int = 4,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.dirty = threading.Event()
@@ -84,7 +83,7 @@ class Reconciler:
         self._requests: list[Request] = []
         self._landed: SimpleQueue[_Landed] = SimpleQueue()
         self._emptied: SimpleQueue[tuple[Name, Servable]] = SimpleQueue()
-        self._executor = ThreadPoolExecutor(PARALLEL_LOADS, thread_name_prefix="load")
+        self._executor = ThreadPoolExecutor(loads_at_once, thread_name_prefix="load")
 
     @property
     def has_links(self) -> bool:

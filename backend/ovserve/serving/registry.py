@@ -55,6 +55,15 @@ class Entry:
             if status.state is State.AVAILABLE and status.servable is not None
         }
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that should be served of it is: what Triton's strict readiness asks of a model."""
+        if self.removed:
+            return True
+        if any(status.state in {State.START, State.LOADING} for status in self.versions.values()):
+            return False
+        return bool(self.available) or (bool(self.versions) and self.cause is None)
+
 
 class Registry:
     """An immutable picture, replaced as a whole at each change: readers take no lock."""

@@ -7,8 +7,7 @@ from pydantic import ValidationError
 
 import ovserve
 import small_models
-from ovserve.core import CannotStart
-from ovserve.errors import InvalidInput, NotFound, WrongDatatype, WrongTensors
+from ovserve.errors import CannotStart, InvalidInput, NotFound, WrongDatatype, WrongTensors
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 import ovserve
 import small_models
-from ovserve.core import CannotStart
+from ovserve.errors import CannotStart
 from ovserve.tensors import shape_text
 
 Load = Callable[..., ovserve.InProcess]

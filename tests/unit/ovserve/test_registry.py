@@ -82,3 +82,45 @@ def test_the_index_of_what_is_ready_leaves_out_the_rest() -> None:
     assert Control(registry(v2=AVAILABLE, v1=FAILED), None, None, is_open=True).index(ready_only=True) == [
         IndexRow("m", 2, "READY", "")
     ]
+
+
+# Strict readiness, as Triton: every version is ready, or was unloaded
+
+ENDED = VersionStatus(State.END, cause="unloaded")
+
+
+@pytest.mark.parametrize(
+    ("versions", "whole"),
+    [
+        ({"v1": AVAILABLE}, True),
+        ({"v1": ENDED, "v2": AVAILABLE}, True),
+        ({"v1": VersionStatus(State.UNLOADING, MODEL), "v2": AVAILABLE}, True),
+        ({"v1": AVAILABLE, "v2": LOADING}, False),
+        ({"v1": AVAILABLE, "v2": FAILED}, False),
+        ({"v1": FAILED}, False),
+        ({"v1": ENDED}, True),
+    ],
+    ids=lambda value: "",
+)
+def test_a_model_is_whole_while_all_that_should_be_served_of_it_is(
+    versions: dict[str, VersionStatus], whole: bool
+) -> None:
+    assert registry(**versions).entries["m"].is_whole is whole
+
+
+def test_a_model_of_which_nothing_is_found_is_not_whole() -> None:
+    made = Registry()
+    made.put_cause("m", "no version found")
+    assert not made.entries["m"].is_whole
+
+
+def test_a_model_whose_versions_have_all_gone_is_not_whole() -> None:
+    made = registry(v1=ENDED)
+    made.put_cause("m", "no version found")
+    assert not made.entries["m"].is_whole
+
+
+def test_a_model_that_was_taken_away_is_missed_by_nobody() -> None:
+    made = registry(v1=ENDED)
+    made.put_removed("m")
+    assert made.entries["m"].is_whole

@@ -12,8 +12,7 @@ import pytest
 
 import ovserve
 import small_models
-from ovserve.core import CannotStart
-from ovserve.errors import ShapeRefused, WrongShape
+from ovserve.errors import CannotStart, ShapeRefused, WrongShape
 from ovserve.tensors import shape_text
 
 Load = Callable[..., ovserve.InProcess]

@@ -2,8 +2,9 @@
 
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 
 import grpc
 from grpc_health.v1 import health as grpc_health
@@ -31,17 +32,21 @@ class CannotListen(OVServeError):
 class GrpcServer:
     """KServe v2, grpc.health.v1 and reflection on the addresses given."""
 
-    def __init__(self, dataplane: DataPlane, control: Control, registry: Registry, *, max_message_bytes: int) -> None:
+    def __init__(
+        self,
+        dataplane: DataPlane,
+        control: Control,
+        registry: Registry,
+        *,
+        max_message_bytes: int,
+        channel_arguments: Mapping[str, str | int] = MappingProxyType({}),
+    ) -> None:
         self._dataplane = dataplane
         self._registry = registry
         self._health = grpc_health.HealthServicer(experimental_non_blocking=True)
         self._server = grpc.server(
             ThreadPoolExecutor(_PROBE_THREADS, thread_name_prefix="grpc-probe"),
-            options=(
-                ("grpc.so_reuseport", 0),  # else a second server starts silently and takes half of the connections
-                ("grpc.max_receive_message_length", max_message_bytes),
-                ("grpc.max_send_message_length", max_message_bytes),
-            ),
+            options=tuple({**_own_arguments(max_message_bytes), **channel_arguments}.items()),
         )
         methods = handlers(InferenceService(dataplane, control))
         self._infer_threads = HandlerThreads("grpc-infer")
@@ -92,7 +97,7 @@ class GrpcServer:
         with self._following:
             self._publish("", ready=self._dataplane.ready())
             self._publish(SERVICE.full_name, ready=self._dataplane.ready())
-            admitted = 0
+            admitted = self._dataplane.most_waiting_for_loads
             for name, entry in self._registry.entries.items():
                 self._publish(name, ready=bool(entry.available))
                 admitted += sum(model.admitted_at_once for model in entry.available.values())
@@ -101,6 +106,14 @@ class GrpcServer:
     def _publish(self, service: str, *, ready: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
         self._health.set(service, status)
+
+
+def _own_arguments(max_message_bytes: int) -> dict[str, str | int]:
+    return {
+        "grpc.so_reuseport": 0,  # else a second server starts silently and takes half of the connections
+        "grpc.max_receive_message_length": max_message_bytes,
+        "grpc.max_send_message_length": max_message_bytes,
+    }
 
 
 def _check_free(address: str, port: int) -> None:

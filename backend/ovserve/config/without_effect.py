@@ -1,0 +1,110 @@
+"""Flags of OVMS and Triton that are taken and change nothing here; the description of each says why."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from ovserve.config.addresses import Addresses, Port
+from ovserve.config.names import WITHOUT_EFFECT, also
+
+_NO_REST = "there is no REST yet"
+_NO_STATE = "models keep no state between requests"
+
+
+def _up_to_the_cores(count: int) -> int:
+    cores = os.cpu_count() or 1
+    if not 1 <= count <= cores:
+        raise ValueError(f"grpc_workers count should be from 1 to CPU core count : {cores}")
+    return count
+
+
+def _two_to_ten_thousand(count: int) -> int:
+    if not 2 <= count <= 10_000:  # noqa: PLR2004 - as OVMS
+        raise ValueError("rest_workers count should be from 2 to 10000")
+    return count
+
+
+def _never(why: str) -> AfterValidator:
+    """Refuse what somebody would count on: clients on a port, scrapers on metrics."""
+
+    def check(value: Any) -> Any:
+        if value:
+            raise ValueError(why)
+        return value
+
+    return AfterValidator(check)
+
+
+_Count: TypeAlias = Annotated[int | None, Field(ge=0), WITHOUT_EFFECT]
+_Text: TypeAlias = Annotated[str | None, WITHOUT_EFFECT]
+_Switch: TypeAlias = Annotated[bool, WITHOUT_EFFECT]
+
+
+class WithoutEffect(BaseModel):
+    """A value that is the default says nothing; a wrong one is refused all the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    rest_port: Annotated[
+        Port, _never(f"{_NO_REST}, clients would find a closed port: give 0"), WITHOUT_EFFECT, also("http-port")
+    ] = Field(default=0, description="only 0: there is no REST yet")
+    metrics_enable: Annotated[bool, _never(f"metrics are shown on the REST port, and {_NO_REST}"), WITHOUT_EFFECT] = (
+        Field(default=False, description="only false: there is no REST port yet to show them")
+    )
+    metrics_list: Annotated[str, WITHOUT_EFFECT] = Field(default="", description="only with --metrics_enable")
+    rest_bind_address: Annotated[Addresses | None, WITHOUT_EFFECT, also("http-address")] = Field(
+        default=None, description=_NO_REST
+    )
+    rest_workers: Annotated[Annotated[int, AfterValidator(_two_to_ten_thousand)] | None, WITHOUT_EFFECT] = Field(
+        default=None, description=_NO_REST
+    )
+    allow_credentials: _Switch = Field(default=False, description=_NO_REST)
+    allowed_origins: _Text = Field(default=None, description=_NO_REST)
+    allowed_methods: _Text = Field(default=None, description=_NO_REST)
+    allowed_headers: _Text = Field(default=None, description=_NO_REST)
+    api_key_file: Annotated[Path | None, WITHOUT_EFFECT] = Field(
+        default=None, description="it guards OVMS's generative API, which is not here: no request needs a key"
+    )
+    grpc_workers: Annotated[int, AfterValidator(_up_to_the_cores), WITHOUT_EFFECT] = Field(
+        default=1, description="one gRPC server has the threads of all"
+    )
+    grpc_max_threads: _Count = Field(
+        default=None, description="there are as many threads as --nireq and --max_queue let requests in"
+    )
+    grpc_memory_quota: _Count = Field(
+        default=None, description="--grpc_max_message_bytes, --nireq and --max_queue bound what requests hold"
+    )
+    custom_node_resources_cleaner_interval_seconds: _Count = Field(
+        default=None, description="there are no custom nodes"
+    )
+    sequence_cleaner_poll_wait_minutes: _Count = Field(default=None, description=_NO_STATE)
+    stateful: Annotated[bool, _never(f"sequences are not served, {_NO_STATE}"), WITHOUT_EFFECT] = Field(
+        default=False, description=f"only false: {_NO_STATE}"
+    )
+    idle_sequence_cleanup: _Switch = Field(default=True, description=_NO_STATE)
+    max_sequence_number: _Count = Field(default=None, description=_NO_STATE)
+    low_latency_transformation: _Switch = Field(default=False, description=_NO_STATE)
+    backend_directory: Annotated[Path | None, WITHOUT_EFFECT] = Field(
+        default=None, description="OpenVINO is built in, no backends are loaded"
+    )
+    model_load_retry_count: _Count = Field(
+        default=None, description="a failed load is tried again after 1, 2, 4, ... 60 s, in modes watch and poll"
+    )
+    log_warning: _Switch = Field(default=True, description="--log_level alone chooses the lines")
+    log_error: _Switch = Field(default=True, description="--log_level alone chooses the lines")
+
+    @model_validator(mode="after")
+    def _metrics_to_list(self) -> "WithoutEffect":
+        if self.metrics_list and not self.metrics_enable:
+            raise ValueError("metrics_enable setting is missing, required when metrics_list is provided")
+        return self
+
+    @property
+    def without_effect(self) -> Iterator[str]:
+        """A sentence on each flag given that changes nothing, and why."""
+        for name, field in WithoutEffect.model_fields.items():
+            if name in self.model_fields_set and getattr(self, name) != field.default:
+                yield f"--{name} has no effect: {field.description}"
