@@ -12,7 +12,8 @@ from ovserve.tensors import ANY, TensorSpec
 class Signature:
     """Inputs and outputs by name; `label` begins every sentence.
 
-    The dimensions `free` of an input, by name, may have any length, whatever its specification shows.
+    The dimensions `free` of an input, by name, may have any length, whatever its specification shows; what is
+    `optional` may be left out.
     """
 
     def __init__(
@@ -21,11 +22,13 @@ class Signature:
         inputs: Sequence[TensorSpec],
         outputs: Sequence[TensorSpec],
         free: Mapping[str, AbstractSet[int]] | None = None,
+        optional: AbstractSet[str] = frozenset(),
     ) -> None:
         self.label = label
         self.inputs = {spec.name: spec for spec in inputs}
         self._outputs = frozenset(spec.name for spec in outputs)
         self._free = free or {}
+        self._required = self.inputs.keys() - optional
 
     @property
     def taken(self) -> tuple[TensorSpec, ...]:
@@ -34,27 +37,29 @@ class Signature:
 
     def check(self, request: InferRequest) -> None:
         """Raise the `InvalidInput` that says what does not fit."""
-        if request.inputs.keys() != self.inputs.keys():
-            raise WrongTensors(_wrong_inputs(self.label, list(self.inputs), list(request.inputs)))
-        for name, spec in self.inputs.items():
-            spec.match(request.inputs[name], self.label, self._free.get(name, frozenset()))
+        given = request.inputs
+        if not self._required <= given.keys() <= self.inputs.keys():
+            raise WrongTensors(self._wrong_inputs(given.keys()))
+        for name, tensor in given.items():
+            self.inputs[name].match(tensor, self.label, self._free.get(name, frozenset()))
         unknown = (request.outputs or frozenset()) - self._outputs
         if unknown:
             raise WrongTensors(f"{self.label} has no output '{min(unknown)}'; it has {_listed(self._outputs)}")
+
+    def _wrong_inputs(self, got: AbstractSet[str]) -> str:
+        missing = [name for name in self.inputs if name in self._required and name not in got]
+        unexpected = [name for name in got if name not in self.inputs]
+        found = [f"missing {_listed(missing)}"] if missing else []
+        found += [f"unexpected {_listed(unexpected)}"] if unexpected else []
+        return (
+            f"{self.label} expects {len(self.inputs)} inputs {_listed(self.inputs)}, got {len(got)}: {', '.join(found)}"
+        )
 
     def _freed(self, spec: TensorSpec) -> TensorSpec:
         free = self._free.get(spec.name, frozenset())
         if spec.dims is None or not free:
             return spec
         return replace(spec, dims=tuple(ANY if axis in free else dim for axis, dim in enumerate(spec.dims)))
-
-
-def _wrong_inputs(label: str, expected: list[str], got: list[str]) -> str:
-    missing = [name for name in expected if name not in got]
-    unexpected = [name for name in got if name not in expected]
-    found = [f"missing {_listed(missing)}"] if missing else []
-    found += [f"unexpected {_listed(unexpected)}"] if unexpected else []
-    return f"{label} expects {len(expected)} inputs {_listed(expected)}, got {len(got)}: {', '.join(found)}"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from ovserve.engine.pb_tensor import received
 from ovserve.engine.private_imports import PrivateImports
 from ovserve.engine.python_answer import read_answer
 from ovserve.engine.refused import Refused
-from ovserve.errors import InferenceFailed, LoadFailed, Unsupported, WrongTensors
+from ovserve.errors import InferenceFailed, LoadFailed, Unsupported
 from ovserve.observability.logs import get_logger
 from ovserve.tensors import Tensor, TensorSpec
 
@@ -30,17 +30,17 @@ _CLASS = "TritonPythonModel"
 
 
 class PythonModel:
-    """One instance of a loaded model; `inputs` and `outputs` are what it declared."""
+    """One instance of a loaded model; `inputs`, of which some are `optional`, and `outputs` are what it declared."""
 
     def __init__(self, instance: Any, document: Document, imports: PrivateImports, name: str, version: int) -> None:
         self.inputs: tuple[TensorSpec, ...] = declared_specs(document, "input")
         self.outputs: tuple[TensorSpec, ...] = declared_specs(document, "output")
-        self._optional = {tensor["name"] for tensor in document["input"] if tensor.get("optional")}
+        self.optional = frozenset(tensor["name"] for tensor in document["input"] if tensor.get("optional"))
         self._instance = instance
         self._imports: PrivateImports | None = imports
         self._name = name
         self._version = version
-        self._label = f"'{name}'"
+        self._label = f"model '{name}' version {version}"
         self._loop: LoopThread | None = None
 
     def run(
@@ -48,11 +48,9 @@ class PythonModel:
     ) -> dict[str, Tensor]:
         """Execute one request and give the outputs named (None: all of them), in the order declared.
 
-        Only one thread at a time may call it. Raises `InvalidInput` for inputs that do not fit, `InferenceFailed` for
-        what the model raises or gives against its own declaration, and for an error that it answers the one that has
-        its code.
+        Only one thread at a time may call it, with inputs that fit. Raises `InferenceFailed` for what the model raises
+        or gives against its own declaration, and for an error that it answers the one that has its code.
         """
-        self._check(inputs)
         wanted = [spec.name for spec in self.outputs if outputs is None or spec.name in outputs]
         given = [received(spec.name, inputs[spec.name]) for spec in self.inputs if spec.name in inputs]
         request = InferenceRequest(
@@ -79,16 +77,6 @@ class PythonModel:
         if self._loop is not None:
             self._loop.close()
         imports.close()
-
-    def _check(self, inputs: Mapping[str, Tensor]) -> None:
-        for spec in self.inputs:
-            if spec.name in inputs:
-                spec.match(inputs[spec.name], self._label)
-            elif spec.name not in self._optional:
-                raise WrongTensors(f"{self._label}: input '{spec.name}' is missing")
-        unexpected = inputs.keys() - {spec.name for spec in self.inputs}
-        if unexpected:
-            raise WrongTensors(f"{self._label}: unexpected input '{min(unexpected)}'")
 
     def _execute(self, request: InferenceRequest) -> Any:
         try:

@@ -25,6 +25,7 @@ class Kind(Enum):
 
 
 _EXPECTED = "model.xml with model.bin, .onnx, .pdmodel with .pdiparams, saved_model.pb, .pb or .tflite"
+_FILES = {".py", *(kind.suffix for kind in Kind)}
 _NUMBER = re.compile(r"[1-9][0-9]*")
 _LOOKS_NUMERIC = re.compile(r"[+-]?[0-9]+")
 
@@ -125,7 +126,8 @@ def _entries(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())
     except FileNotFoundError:
-        raise LoadFailed("the folder does not exist", folder) from None
+        what = "file" if folder.suffix.lower() in _FILES else "folder"
+        raise LoadFailed(f"the {what} does not exist", folder) from None
     except NotADirectoryError:
         raise LoadFailed("it is not a folder", folder) from None
     except PermissionError:

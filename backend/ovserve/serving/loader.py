@@ -5,19 +5,30 @@ from pathlib import Path
 from ovserve.config.declared import WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.engine.openvino import Engine
+from ovserve.engine.python_model import load_python
 from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import find_files
 from ovserve.repository.mapping import read_mapping
 from ovserve.serving import agreement
 from ovserve.serving.model import Model
+from ovserve.serving.python import PythonServable
+from ovserve.serving.servable import Servable
 from ovserve.serving.warm_up import warm_up
 
 logger = get_logger("ovserve.load")
 
 
-def load_version(engine: Engine, config: ModelConfig, version: int, place: Path) -> Model:
+def load_version(engine: Engine, config: ModelConfig, version: int, place: Path) -> Servable:
     """Load the version that lies in `place`, a folder or a file; raises `LoadFailed` with the cause."""
+    declared = config.declared
+    if declared is not None and declared.document.get("backend") == "python":
+        file = place / (declared.file_name or "model.py") if place.is_dir() else place
+        return PythonServable(config, version, load_python(file, declared, name=config.name, version=version))
+    return _load_openvino(engine, config, version, place)
+
+
+def _load_openvino(engine: Engine, config: ModelConfig, version: int, place: Path) -> Model:
     declared = config.declared
     files = find_files(place / declared.file_name if declared is not None else place)
     loaded = engine.load(files, read_mapping(files.folder), config)

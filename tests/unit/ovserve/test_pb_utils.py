@@ -66,7 +66,9 @@ def test_the_models_folder_is_the_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", MISSING)
 def test_what_is_not_there_yet_says_so(tmp_path: Path, name: str) -> None:
-    with pytest.raises(Unsupported, match=f"'m': execute failed: {name} is not supported by this server yet"):
+    with pytest.raises(
+        Unsupported, match=f"model 'm' version 1: execute failed: {name} is not supported by this server yet"
+    ):
         answer(load(tmp_path, source(f"pb_utils.{name}('x')")))
 
 

@@ -21,9 +21,6 @@ from ovserve.errors import (
     NotReady,
     OVServeError,
     Unsupported,
-    WrongDatatype,
-    WrongShape,
-    WrongTensors,
 )
 from ovserve.tensors import DType
 from python_models import ARRAY, answer, load, source, tensor
@@ -77,7 +74,7 @@ def test_an_async_model_that_exits_answers_the_next_request(tmp_path: Path) -> N
         "def execute", "async def execute"
     )
     model = load(tmp_path, text)
-    assert failure(model) == "'m': execute failed: SystemExit: 1"
+    assert failure(model) == "model 'm' version 1: execute failed: SystemExit: 1"
     assert answer(model, [1]).tolist() == [1]
     model.close()
 
@@ -181,24 +178,6 @@ def test_an_optional_input_may_be_absent(tmp_path: Path) -> None:
 # What does not fit
 
 
-def test_an_input_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(WrongTensors, match=r"^'m': input 'x' is missing$"):
-        load(tmp_path, source()).run({}, None)
-
-
-def test_an_input_must_be_declared(tmp_path: Path) -> None:
-    with pytest.raises(WrongTensors, match=r"^'m': unexpected input 'q'$"):
-        load(tmp_path, source()).run({"x": tensor([1]), "q": tensor([1])}, None)
-
-
-def test_an_input_must_have_its_datatype_and_shape(tmp_path: Path) -> None:
-    model = load(tmp_path, source())
-    with pytest.raises(WrongDatatype, match=r"'m': input 'x' expects datatype FP32, got INT8"):
-        model.run({"x": tensor([1], "INT8")}, None)
-    with pytest.raises(WrongShape, match=r"'m': Invalid number of shape dimensions - Expected: \(-1\)"):
-        model.run({"x": tensor([[1]])}, None)
-
-
 @pytest.mark.parametrize(
     ("execute", "sentence"),
     [
@@ -246,7 +225,7 @@ def test_an_input_must_have_its_datatype_and_shape(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_answer_fails_in_one_sentence(tmp_path: Path, execute: str, sentence: str) -> None:
-    assert failure(load(tmp_path, source(execute))) == f"'m': {sentence}"
+    assert failure(load(tmp_path, source(execute))) == f"model 'm' version 1: {sentence}"
 
 
 @pytest.mark.parametrize(
@@ -260,7 +239,7 @@ def test_a_text_that_is_none_fails(tmp_path: Path, item: str, sentence: str) -> 
 
 def test_a_keyboard_interrupt_of_the_models_own_fails_only_the_request(tmp_path: Path) -> None:
     model = load(tmp_path, source("raise KeyboardInterrupt"))
-    assert in_thread(lambda: failure(model)) == "'m': execute failed: KeyboardInterrupt"
+    assert in_thread(lambda: failure(model)) == "model 'm' version 1: execute failed: KeyboardInterrupt"
 
 
 @pytest.mark.parametrize(
@@ -279,7 +258,7 @@ def test_a_keyboard_interrupt_of_the_models_own_fails_only_the_request(tmp_path:
 def test_an_error_in_the_answer_keeps_its_code(tmp_path: Path, code: str, kind: type[OVServeError]) -> None:
     error = f'pb_utils.TritonError("a sentence", pb_utils.TritonError.{code})'
     model = load(tmp_path, source(f"return [pb_utils.InferenceResponse(error={error})]"))
-    assert failure(model, kind) == "'m': a sentence"
+    assert failure(model, kind) == "model 'm' version 1: a sentence"
 
 
 def test_the_traceback_goes_to_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

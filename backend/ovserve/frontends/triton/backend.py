@@ -24,7 +24,7 @@ from ovserve.observability.logs import get_logger
 from ovserve.requests import InferRequest, Patient
 from ovserve.serving import agreement
 from ovserve.serving.loader import load_version
-from ovserve.serving.model import Model
+from ovserve.serving.servable import Servable
 
 logger = get_logger("ovserve.triton")
 
@@ -74,7 +74,7 @@ def _check_arrays(pb: Any) -> None:
         )
 
 
-def _load(pb: Any, config: TritonConfig, version: int) -> Model:
+def _load(pb: Any, config: TritonConfig, version: int) -> Servable:
     place = Path(pb.get_model_dir()) / config.file_name
     if not place.exists():
         raise WrongTritonConfig(f"default_model_filename '{config.file_name}' is not there")
@@ -96,7 +96,7 @@ def _refusal(pb: Any, name: str, error: Exception) -> Exception:
 class Backend:
     """One instance: runs as many requests at once as the model has slots, and leaves the others in Triton's queue."""
 
-    def __init__(self, pb: Any, model: Model) -> None:
+    def __init__(self, pb: Any, model: Servable) -> None:
         self._pb = pb
         self._model = model
         self._specs = {spec.name: spec for spec in model.metadata.inputs}

@@ -1,0 +1,53 @@
+"""A Python model that is served."""
+
+import weakref
+
+from ovserve.config.model import ModelConfig
+from ovserve.engine.pool import SlotPool
+from ovserve.engine.python_model import PythonModel
+from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
+from ovserve.serving.in_flight import InFlight
+from ovserve.signature import Signature
+from ovserve.tensors import TensorSpec
+
+PLATFORM = "python"  # as Triton
+
+
+class PythonServable:
+    """One loaded version of one Python model (a `Servable`): one request at a time.
+
+    Its `finalize` runs when nobody has a reference any more, at the latest when the process ends.
+    """
+
+    def __init__(self, config: ModelConfig, version: int, loaded: PythonModel) -> None:
+        self.config = config
+        self.metadata = Metadata(config.name, version, PLATFORM, loaded.inputs, loaded.outputs)
+        self.slots = 1
+        self.note: str | None = None
+        self.warnings: tuple[str, ...] = ()
+        self.described: dict[str, str] = {}
+        self.in_flight = InFlight()
+        self._loaded = loaded
+        label = f"model '{config.name}' version {version}"
+        self._signature = Signature(label, loaded.inputs, loaded.outputs, optional=loaded.optional)
+        self._turns = SlotPool(
+            (loaded,),
+            owner=label,
+            max_queue=config.queue_for(self.slots),
+            queue_timeout_s=config.queue_timeout or None,
+        )
+        weakref.finalize(self, loaded.close)
+
+    @property
+    def taken(self) -> tuple[TensorSpec, ...]:
+        return self._signature.taken
+
+    @property
+    def admitted_at_once(self) -> int:
+        return self._turns.admitted_at_once
+
+    def infer(self, request: InferRequest, caller: Caller, *, admitted: bool = False) -> InferResponse:
+        self._signature.check(request)
+        with self.in_flight, self._turns.slot(caller, admitted=admitted) as model:
+            outputs = model.run(request.inputs, request.outputs, request.id)
+        return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id)
