@@ -106,7 +106,16 @@ class _Planning:
         results = {name: self._result(name, source) for name, source in connections(config.outputs)}
         outputs = tuple(self._output(name, result) for name, result in results.items())
         demultiplies = self._graph.demultiplies(REQUEST)
-        return Plan(config.name, inputs, outputs, demultiplies, steps, results, tuple(self._edges))
+        arrivals = tuple(map(self._with_what_fits_all, self._edges))
+        return Plan(config.name, inputs, outputs, demultiplies, steps, results, arrivals)
+
+    def _with_what_fits_all(self, edge: Edge) -> Edge:
+        """Have a connection from the request show what fits everything that the input feeds."""
+        spec = self._given.get(edge.source.data_item) if edge.source.node_name == REQUEST else None
+        if spec is None or edge.node == RESPONSE:
+            return edge
+        gathers = self._node(edge.node).gather_from_node
+        return replace(edge, spec=edges.gathered(spec, self._length(gathers)) if gathers else spec)
 
     def _check_ports(self, node: NodeConfig) -> None:
         """Check that the model has what the node connects, and that all of its inputs are connected."""
