@@ -235,6 +235,23 @@ def test_requests_go_on_while_members_are_swapped(serve: Serve, folder: Path) ->
     assert set(answers) == allowed
 
 
+def test_thousands_of_parts_leave_others_their_turn(folder: Path) -> None:
+    write(folder, {**CHAIN, "demultiply_count": -1})
+    core = compose(Settings(config_path=folder))
+    core.load()
+    parts = np.random.default_rng(0).random((10_000, 1, 2)).astype(np.float32)
+    found: list[Array] = []
+    run = threading.Thread(target=lambda: found.append(answer(core, parts)))
+    run.start()
+    others = 0
+    while run.is_alive():
+        assert answer(core, name="a").tolist() == [[1, 1]]
+        others += 1
+    run.join()
+    np.testing.assert_array_equal(found[0], parts + 1 + 10)
+    assert others > 10
+
+
 # Seed 003
 
 
