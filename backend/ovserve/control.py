@@ -57,7 +57,8 @@ class Control:
         self._checked_uploads().put(name, config, files or {})
         request = self._reconciler.ask(name, load=True)
         if not request.found:
-            raise NotInRepository(f"failed to load '{name}', failed to poll from model repository")
+            why = "" if request.refusal is None else f": {request.refusal}"
+            raise NotInRepository(f"failed to load '{name}', failed to poll from model repository{why}")
         entry = self._registry.entries.get(name)
         failures = sorted(request.failures.items())
         causes = [f"version {version} is at UNAVAILABLE state: {cause};" for version, cause in failures]
@@ -92,9 +93,9 @@ class Control:
             return ()
         try:
             found = self._uploads.configured()
-            return found.models.keys() | found.pipelines.keys()
         except LoadFailed:
             return ()
+        return found.models.keys() | found.pipelines.keys() | found.errors.keys()
 
     def find(self, name: str, version: int | None) -> Servable:
         """Return what is served, to see how; raises `NotFound` or `NotReady`."""
@@ -105,9 +106,16 @@ def _rows(name: str, entry: Entry) -> list[IndexRow]:
     if not entry.versions:
         return [IndexRow(name, None, "UNAVAILABLE", entry.cause or "")]
     return [
-        IndexRow(name, number, _state(status), status.cause or status.note or "")
+        IndexRow(name, number, _state(status), _reason(status, entry))
         for number, status in sorted(entry.versions.items())
     ]
+
+
+def _reason(status: VersionStatus, entry: Entry) -> str:
+    """Join what concerns the version and, where it is served or nothing is any more, what concerns the whole model."""
+    is_last = status.state is State.END and not entry.available
+    of_model = entry.cause if is_last or status.state is State.AVAILABLE else None
+    return "; ".join(filter(None, (status.cause or status.note, of_model)))
 
 
 def _state(status: VersionStatus) -> str:

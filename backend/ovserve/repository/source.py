@@ -16,7 +16,9 @@ logger = get_logger("ovserve.repository")
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """The models and `pipelines` that are configured, and why others cannot be (by name).
+    """The models and `pipelines` that are configured.
+
+    `errors` say, by name, what is wrong with others, or with new settings of one that goes on as it was configured.
 
     `roots` are the folders that a model's links must not leave; a model without one may have links to anywhere.
     """
@@ -103,18 +105,19 @@ class Repositories:
                     continue
                 try:
                     configs[name] = self._config(name, path)
+                    self._refused.pop(name, None)
                 except LoadFailed as error:
-                    self._keep(name, error, configs, errors)
+                    errors[name] = str(error)
+                    self._keep(name, error, configs)
                 if not self._allow_symlinks:
                     roots[name] = Path(os.path.realpath(folder))
         self._good = configs
         self._refused = {name: sentence for name, sentence in self._refused.items() if name in configs}
         return sorted_out(configs, errors, roots)
 
-    def _keep(self, name: str, error: LoadFailed, models: dict[str, ModelConfig], errors: dict[str, str]) -> None:
+    def _keep(self, name: str, error: LoadFailed, models: dict[str, ModelConfig]) -> None:
         """Have a model whose configuration has become wrong go on as it was."""
         if name not in self._good:
-            errors[name] = str(error)
             return
         models[name] = self._good[name]
         if self._refused.get(name) != str(error):

@@ -27,6 +27,8 @@ from ovserve.serving.view import ALL, View
 _YOUNG_S = 10.0
 _LONGEST_WAIT_S = 60.0
 
+_KEPT = "its configuration is refused, the one before is in force"
+
 _T = TypeVar("_T")
 
 LoadVersion: TypeAlias = Callable[[ModelConfig, int, Path], Servable]
@@ -275,21 +277,24 @@ class Reconciler:
 
     def _tell(self) -> None:
         """Say of whole models what is wrong with them, and which are gone."""
-        for name, sentence in self._view.configured.errors.items():
-            self._registry.put_cause(name, sentence)
-            self._notices.say(name, (sentence,))
+        configured = self._view.configured
+        served = configured.models.keys() | configured.pipelines.keys()
+        kept = {name: f"{_KEPT}: {error}" for name, error in configured.errors.items() if name in served}
+        for name in configured.errors.keys() - kept.keys():
+            self._registry.put_cause(name, configured.errors[name])
+            self._notices.say(name, (configured.errors[name],))
+        for name in configured.pipelines.keys() & self._registry.entries.keys():
+            self._registry.put_cause(name, kept.get(name))
         wanted = {model for model, _ in self._desired}
         for name, seen in self._view.seen.items():
             error = seen.error
             if error is None and name not in wanted:
-                place = self._view.configured.models[name].base_path
+                place = configured.models[name].base_path
                 error = LoadFailed("model_version_policy selects none of the versions found", place)
-            self._registry.put_cause(name, None if error is None else str(error))
-            if error is None or not self._is_young(self._view.configured.models[name].base_path):
+            self._registry.put_cause(name, kept.get(name) if error is None else str(error))
+            if error is None or not self._is_young(configured.models[name].base_path):
                 self._notices.say(name, seen.ignored, error)
-        configured = self._view.configured
-        known = configured.models.keys() | configured.errors.keys() | configured.pipelines.keys()
-        for name in self._registry.entries.keys() - known:
+        for name in self._registry.entries.keys() - served - configured.errors.keys():
             self._notices.forget(name)
             self._registry.put_removed(name)
 

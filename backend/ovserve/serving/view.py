@@ -81,7 +81,9 @@ class View:
         What a pipeline runs is loaded with it.
         """
         for request in asked:
-            request.found = request.model in found.models or request.model in found.pipelines
+            request.refusal = found.errors.get(request.model)
+            is_there = request.model in found.models or request.model in found.pipelines
+            request.found = is_there and request.refusal is None
             if request.load and request.found:
                 self._chosen |= found.parts(request.model)
             elif not request.load:
