@@ -81,6 +81,14 @@ def test_a_load_that_fails_says_why(
     assert str(repository) not in refused.value.message()
 
 
+def test_what_failed_is_forgotten_with_its_unload(client: triton.InferenceServerClient) -> None:
+    with pytest.raises(InferenceServerException):
+        client.load_model("broken")
+    assert index(client)["broken"][0] == "UNAVAILABLE"
+    client.unload_model("broken")
+    assert index(client)["broken"] == ("", "")
+
+
 WRONG_CONFIG = "failed to load 'm', failed to poll from model repository: config.pbtxt: line 1, column 1: "
 
 

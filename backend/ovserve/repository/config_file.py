@@ -51,7 +51,8 @@ class ConfigFile:
         kept = {name: self._good[name] for name in failed if name in self._good}
         self._good = kept | found
         roots = {} if self._allow_symlinks else {name: _root(config.base_path) for name, config in self._good.items()}
-        return sorted_out(self._good, failed, roots)
+        errors = {name: LoadFailed(sentence, self._file) for name, sentence in failed.items()}
+        return sorted_out(self._good, errors, roots)
 
     def _add_node(
         self, pipeline: PipelineConfig, node: NodeConfig, found: dict[str, ModelConfig], failed: dict[str, str]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ovserve.config.model import ModelConfig
-from ovserve.errors import LoadFailed
+from ovserve.errors import LoadFailed, NotConfigured
 from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import find_models
 
@@ -24,7 +24,7 @@ class Configured:
     """
 
     models: Mapping[str, ModelConfig]
-    errors: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, LoadFailed] = field(default_factory=dict)
     roots: Mapping[str, Path] = field(default_factory=dict)
     pipelines: Mapping[str, ModelConfig] = field(default_factory=dict)
 
@@ -42,7 +42,9 @@ class Configured:
         return found
 
 
-def sorted_out(configs: Mapping[str, ModelConfig], errors: Mapping[str, str], roots: Mapping[str, Path]) -> Configured:
+def sorted_out(
+    configs: Mapping[str, ModelConfig], errors: Mapping[str, LoadFailed], roots: Mapping[str, Path]
+) -> Configured:
     """Tell models from pipelines."""
     models = {name: config for name, config in configs.items() if config.pipeline is None}
     pipelines = {name: config for name, config in configs.items() if config.pipeline is not None}
@@ -91,7 +93,7 @@ class Repositories:
 
     def configured(self) -> Configured:
         configs: dict[str, ModelConfig] = {}
-        errors: dict[str, str] = {}
+        errors: dict[str, LoadFailed] = {}
         roots: dict[str, Path] = {}
         for folder in self.paths:
             try:
@@ -100,14 +102,14 @@ class Repositories:
                 raise LoadFailed(f"model repository {folder}: {error}", folder) from error
             for name, path in found.items():
                 if name in configs or name in errors:
-                    errors[name] = f"model '{name}' is found in more than one model repository"
+                    errors[name] = NotConfigured(f"model '{name}' is found in more than one model repository", path)
                     configs.pop(name, None)
                     continue
                 try:
                     configs[name] = self._config(name, path)
                     self._refused.pop(name, None)
                 except LoadFailed as error:
-                    errors[name] = str(error)
+                    errors[name] = error
                     self._keep(name, error, configs)
                 if not self._allow_symlinks:
                     roots[name] = Path(os.path.realpath(folder))

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ovserve.errors import LoadFailed
+
 
 @dataclass(slots=True)
 class Request:
@@ -18,5 +20,5 @@ class Request:
     with_parts: bool = False
     done: threading.Event = field(default_factory=threading.Event)
     found: bool = False
-    refusal: str | None = None
+    refusal: LoadFailed | None = None
     failures: Mapping[int, str] = field(default_factory=dict)
