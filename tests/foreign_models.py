@@ -1,6 +1,11 @@
-"""Tiny models in other formats, written byte by byte: no ONNX and no TensorFlow is needed. Each: `y` = relu(`x`)."""
+"""Tiny models in other formats, written byte by byte: no ONNX and no TensorFlow is needed.
+
+Each: `y` = relu(`x`), if nothing else is said.
+"""
 
 from pathlib import Path
+
+import numpy as np
 
 
 def _varint(number: int) -> bytes:
@@ -18,11 +23,34 @@ def _field(number: int, value: int | str | bytes) -> bytes:
 
 def onnx(path: Path) -> Path:
     """Write an ONNX file; shape [2,3], FP32."""
-    shape = _field(1, _field(1, 2)) + _field(1, _field(1, 3))
-    x, y = (_field(1, name) + _field(2, _field(1, _field(1, 1) + _field(2, shape))) for name in "xy")
     node = _field(1, "x") + _field(2, "y") + _field(4, "Relu")
-    graph = _field(1, node) + _field(2, "g") + _field(11, x) + _field(12, y)
-    return _write(path, _field(1, 8) + _field(8, _field(2, 13)) + _field(7, graph))
+    return _write(path, _onnx_model(node, (2, 3)))
+
+
+def onnx_with_data(
+    path: Path, numbers: np.ndarray, location: str | None = None, *, offset: int = 0, writes: bool = True
+) -> Path:
+    """Write an ONNX file whose weights lie outside it: `x` [1,length] -> `y` = x + numbers, FP32.
+
+    Without a `location` they are in a file beside it, with `.data` behind its name.
+    """
+    place = location or f"{path.name}.data"
+    data = numbers.astype(np.float32).tobytes()
+    told = {"location": place, "offset": str(offset), "length": str(len(data))}
+    weights = _field(1, len(numbers)) + _field(2, 1) + _field(8, "w")
+    weights += b"".join(_field(13, _field(1, key) + _field(2, value)) for key, value in told.items()) + _field(14, 1)
+    node = _field(1, "x") + _field(1, "w") + _field(2, "y") + _field(4, "Add")
+    if writes:
+        _write(path.parent / place, bytes(offset) + data)
+    return _write(path, _onnx_model(node, (1, len(numbers)), _field(5, weights)))
+
+
+def _onnx_model(node: bytes, dims: tuple[int, int], initializers: bytes = b"") -> bytes:
+    """Make a model of one node, with `x` and `y` of the same shape."""
+    shape = b"".join(_field(1, _field(1, dim)) for dim in dims)
+    x, y = (_field(1, name) + _field(2, _field(1, _field(1, 1) + _field(2, shape))) for name in "xy")
+    graph = _field(1, node) + _field(2, "g") + initializers + _field(11, x) + _field(12, y)
+    return _field(1, 8) + _field(8, _field(2, 13)) + _field(7, graph)
 
 
 _TF_SHAPE = _field(2, _field(1, 2)) + _field(2, _field(1, 3))

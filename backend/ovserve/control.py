@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from ovserve.errors import LoadFailed, LoadRejected, NotAllowed, NotInRepository, NotInThisMode
+from ovserve.errors import LoadFailed, LoadRejected, NotAllowed, NotConfigured, NotInRepository, NotInThisMode
 from ovserve.repository.uploads import Uploads
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Entry, Registry, State, VersionStatus
@@ -41,7 +41,11 @@ class Control:
         In mode explicit also, by name only, what the repository has and nobody asked for.
         """
         found = self._found()
-        entries = {name: entry for name, entry in self._registry.entries.items() if not entry.removed or name in found}
+        entries = {
+            name: entry
+            for name, entry in self._registry.entries.items()
+            if not entry.removed or (entry.versions and name in found)
+        }
         rows = [row for name, entry in entries.items() for row in _rows(name, entry)]
         rows += [IndexRow(name, None, "", "") for name in found if name not in entries]
         rows.sort(key=lambda row: (row.name, row.version or 0))
@@ -57,7 +61,7 @@ class Control:
         self._checked_uploads().put(name, config, files or {})
         request = self._reconciler.ask(name, load=True)
         if not request.found:
-            raise NotInRepository(f"failed to load '{name}', failed to poll from model repository")
+            raise _not_found(name, request.refusal)
         entry = self._registry.entries.get(name)
         failures = sorted(request.failures.items())
         causes = [f"version {version} is at UNAVAILABLE state: {cause};" for version, cause in failures]
@@ -92,22 +96,37 @@ class Control:
             return ()
         try:
             found = self._uploads.configured()
-            return found.models.keys() | found.pipelines.keys()
         except LoadFailed:
             return ()
+        return found.models.keys() | found.pipelines.keys() | found.errors.keys()
 
     def find(self, name: str, version: int | None) -> Servable:
         """Return what is served, to see how; raises `NotFound` or `NotReady`."""
         return self._registry.find(name, version)
 
 
+def _not_found(name: str, refusal: LoadFailed | None) -> NotInRepository | LoadRejected:
+    """Say what Triton says, which makes out a configuration before it loads, and why."""
+    if refusal is None or isinstance(refusal, NotConfigured):
+        why = "" if refusal is None else f": {refusal}"
+        return NotInRepository(f"failed to load '{name}', failed to poll from model repository{why}")
+    return LoadRejected(f"load failed for model '{name}': {refusal}")
+
+
 def _rows(name: str, entry: Entry) -> list[IndexRow]:
     if not entry.versions:
         return [IndexRow(name, None, "UNAVAILABLE", entry.cause or "")]
     return [
-        IndexRow(name, number, _state(status), status.cause or status.note or "")
+        IndexRow(name, number, _state(status), _reason(status, entry))
         for number, status in sorted(entry.versions.items())
     ]
+
+
+def _reason(status: VersionStatus, entry: Entry) -> str:
+    """Join what concerns the version and, where it is served or nothing is any more, what concerns the whole model."""
+    is_last = status.state is State.END and not entry.available
+    of_model = entry.cause if is_last or status.state is State.AVAILABLE else None
+    return "; ".join(filter(None, (status.cause or status.note, of_model)))
 
 
 def _state(status: VersionStatus) -> str:

@@ -11,7 +11,7 @@ OVServeError
 |-- NotReady            it exists, but cannot answer now
 |-- NotInThisMode       models are loaded and unloaded by request only in mode explicit
 |-- NotAllowed          whoever asks may not do that
-|-- NotInRepository     a model that is to be loaded is not there
+|-- NotInRepository     a model that is to be loaded is not there, or nothing that could be taken for its configuration
 |-- LoadRejected        a model that is to be loaded cannot be
 |-- Overloaded          try again later
 |-- DeadlineExceeded    the caller's time is over
@@ -20,6 +20,7 @@ OVServeError
 |-- InferenceFailed     the model failed on a request that fits it
 |-- NoContent           a pipeline found nothing, and what nothing looks like is not known
 |-- LoadFailed          a model version cannot be served; the cause may be told to clients, the path may not
+|   |-- NotConfigured   what lies there cannot be taken for its configuration
 |   `-- Unreadable      whether it can be served is not known: its files cannot be looked at
 |-- ConfigInvalid       a configuration file as a whole is refused; its name may be told to clients, its path may not
 `-- CannotStart         nothing can be served, for the one who starts the server
@@ -134,6 +135,10 @@ class LoadFailed(OVServeError):
     def __init__(self, cause: str, path: Path) -> None:
         super().__init__(cause)
         self.path = path
+
+
+class NotConfigured(LoadFailed):
+    """What should be the configuration of a model is none, or is that of another one."""
 
 
 class Unreadable(LoadFailed):

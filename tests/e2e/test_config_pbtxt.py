@@ -1,5 +1,7 @@
 """A Triton repository with its config.pbtxt files, served as it is."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +91,29 @@ def test_a_change_of_it_is_a_change_of_the_model_and_a_wrong_one_changes_nothing
             return False
 
     one.wait(takes_eight, "waiting for the new configuration")
+
+
+def test_a_wrong_one_beside_a_model_that_serves_is_told_until_it_is_right_again(
+    watched: Start, repository: Path
+) -> None:
+    config = write(repository, BATCHED) / "config.pbtxt"
+    one = watched()
+    told = "its configuration is refused, the one before is in force: config.pbtxt: line 1, column 17: "
+    for _ in range(2):
+        config.write_text("max_batch_size: many")
+        one.wait_state("1", "READY", told)
+        assert told in models_list(one)
+        assert one.client.infer("m", np.zeros((4, 2), np.float32))["y"].shape == (4, 2)
+        config.write_text(BATCHED)
+        one.wait(lambda: one.rows() == {"1": ("READY", "")}, "waiting for the reason to be gone")
+    assert one.server.stop() == 0
+    assert one.server.log.count("configuration refused") == 2
+    assert one.server.log.count("version available") == 1
+
+
+def models_list(one: Watched) -> str:
+    command = [sys.executable, "-m", "ovclient", "models", "list", "--grpc_port", str(one.server.port)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 def test_another_default_file_is_served(watched: Start, repository: Path) -> None:

@@ -81,6 +81,44 @@ def test_a_load_that_fails_says_why(
     assert str(repository) not in refused.value.message()
 
 
+def test_what_failed_is_forgotten_with_its_unload(client: triton.InferenceServerClient) -> None:
+    with pytest.raises(InferenceServerException):
+        client.load_model("broken")
+    assert index(client)["broken"][0] == "UNAVAILABLE"
+    client.unload_model("broken")
+    assert index(client)["broken"] == ("", "")
+
+
+WRONG_CONFIG = "failed to load 'm', failed to poll from model repository: config.pbtxt: line 1, column 1: "
+
+
+def test_a_wrong_configuration_is_told_to_who_loads(client: triton.InferenceServerClient, repository: Path) -> None:
+    (repository / "m/config.pbtxt").write_text("nope: 3")
+    with pytest.raises(InferenceServerException) as refused:
+        client.load_model("m")
+    assert refused.value.status() == "StatusCode.INTERNAL"
+    assert refused.value.message().startswith(WRONG_CONFIG)
+    assert index(client)["m"] == ("", "")
+
+
+def test_a_load_with_a_configuration_that_has_become_wrong_changes_nothing(
+    client: triton.InferenceServerClient, repository: Path
+) -> None:
+    client.load_model("m")
+    (repository / "m/config.pbtxt").write_text("nope: 3")
+    small_models.save(adding(5), repository / "m/1")
+    with pytest.raises(InferenceServerException) as refused:
+        client.load_model("m")
+    assert refused.value.message().startswith(WRONG_CONFIG)
+    assert answer(client) == [1]
+    state, reason = index(client)["m"]
+    assert state == "READY"
+    assert reason.startswith("its configuration is refused, the one before is in force: config.pbtxt: line 1, ")
+    (repository / "m/config.pbtxt").unlink()
+    client.load_model("m")
+    assert (answer(client), index(client)["m"]) == ([5], ("READY", ""))
+
+
 def test_a_configuration_that_comes_with_the_request_is_in_force_until_the_next_load(
     client: triton.InferenceServerClient, repository: Path
 ) -> None:

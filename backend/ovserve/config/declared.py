@@ -14,6 +14,10 @@ class WrongTritonConfig(ValueError):
     """The configuration contradicts itself, the model, or what can be done here."""
 
 
+class MalformedTritonConfig(WrongTritonConfig):
+    """The text is no such configuration at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeclaredTensor:
     """A tensor as the configuration has it, `dims` without the batch; None and () where it says nothing.

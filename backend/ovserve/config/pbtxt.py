@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from ovserve.config.declared import WrongTritonConfig
+from ovserve.config.declared import MalformedTritonConfig
 
 FILE_NAME = "config.pbtxt"
 
@@ -11,7 +11,7 @@ _PLACE = re.compile(r"^(\d+):(\d+) : ")
 
 
 def parse_pbtxt(text: str) -> dict[str, Any]:
-    """Read the text form of `inference.ModelConfig`; raises `WrongTritonConfig` with line and column.
+    """Read the text form of `inference.ModelConfig`; raises `MalformedTritonConfig` with line and column.
 
     Fields go by their names in the protocol's file, as in https://github.com/triton-inference-server/common.
     """
@@ -25,21 +25,21 @@ def parse_pbtxt(text: str) -> dict[str, Any]:
         said = str(error)
         place = _PLACE.match(said)
         where = f"line {place[1]}, column {place[2]}: " if place else ""
-        raise WrongTritonConfig(f"{where}{said[place.end() :] if place else said}") from error
+        raise MalformedTritonConfig(f"{where}{said[place.end() :] if place else said}") from error
     document: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
     return document
 
 
 def parse_json(text: str) -> dict[str, Any]:
-    """Read the JSON form of `inference.ModelConfig`; raises `WrongTritonConfig`."""
+    """Read the JSON form of `inference.ModelConfig`; raises `MalformedTritonConfig`."""
     from google.protobuf import json_format  # noqa: PLC0415 - as above
     from tritonclient.grpc import model_config_pb2  # noqa: PLC0415
 
     if not text.lstrip().startswith("{"):  # the parser would take an empty list
-        raise WrongTritonConfig("it must be a JSON object")
+        raise MalformedTritonConfig("it must be a JSON object")
     try:
         message = json_format.Parse(text, model_config_pb2.ModelConfig())
     except (json_format.ParseError, RecursionError) as error:
-        raise WrongTritonConfig(str(error)) from error
+        raise MalformedTritonConfig(str(error).partition("\n")[0]) from error  # what follows lists all fields
     document: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
     return document

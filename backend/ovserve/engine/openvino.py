@@ -13,6 +13,7 @@ from ovserve.config.model import ModelConfig
 from ovserve.engine.blueprint import Blueprint, draw
 from ovserve.engine.devices import pick
 from ovserve.engine.dry_run import DryRun
+from ovserve.engine.external_data import points_into_memory
 from ovserve.engine.first_use import settle
 from ovserve.engine.narrowing import narrowed
 from ovserve.engine.reasons import reason
@@ -58,8 +59,8 @@ class Engine:
         settle(self._core)
         if extension is not None:
             self._extend(extension)
-        # OpenVINO would map the .bin: truncating it under a loaded model kills the process (SIGBUS), overwriting it
-        # changes a live model's answers.
+        # OpenVINO would map files of weights: truncating one under a loaded model kills the process (SIGBUS),
+        # overwriting it changes a live model's answers.
         self._core.set_property({"ENABLE_MMAP": False})
         if cache_dir is not None:
             self._core.set_property({"CACHE_DIR": str(cache_dir)})
@@ -163,7 +164,7 @@ def _called(tensors: Sequence[ov.Output], specs: Sequence[TensorSpec], what: str
 
 
 def _unreadable(files: ModelFiles) -> str | None:
-    """Find what OpenVINO's message leaves out: a file we may not open, XML that is broken and where.
+    """Find what OpenVINO's message leaves out, a file we may not open or XML that is broken, and what it would take.
 
     Before OpenVINO looks at it: with a file that is not what its name says it tries all its readers, and some of them
     write to standard error.
@@ -174,6 +175,8 @@ def _unreadable(files: ModelFiles) -> str | None:
                 path.open("rb").close()
             except OSError as error:
                 return f"{path.name}: {error.strerror}"
+    if files.path.is_file() and points_into_memory(files.path):
+        return "it takes weights from an address in the server's memory"
     if files.kind is not Kind.IR:
         return None
     try:

@@ -50,8 +50,8 @@ class ConfigFile:
                     self._add_node(pipeline, node, found, failed)
         kept = {name: self._good[name] for name in failed if name in self._good}
         self._good = kept | found
-        errors = {name: sentence for name, sentence in failed.items() if name not in kept}
         roots = {} if self._allow_symlinks else {name: _root(config.base_path) for name, config in self._good.items()}
+        errors = {name: LoadFailed(sentence, self._file) for name, sentence in failed.items()}
         return sorted_out(self._good, errors, roots)
 
     def _add_node(

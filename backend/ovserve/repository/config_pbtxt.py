@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ovserve.config.declared import TritonConfig, WrongTritonConfig
+from ovserve.config.declared import MalformedTritonConfig, TritonConfig, WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.config.pbtxt import FILE_NAME, parse_pbtxt
 from ovserve.config.triton import DONE_BY_SERVER, read_triton, to_model_config
-from ovserve.errors import LoadFailed
+from ovserve.errors import LoadFailed, NotConfigured
 from ovserve.observability.logs import get_logger
 
 _MOST_BYTES = 1 << 20
@@ -52,7 +52,11 @@ class ConfigFiles:
         status = (found.st_size, found.st_mtime_ns, found.st_ino)
         known = self._known.get(path)
         if known is None or known.status != status:
-            self._known[path] = known = _Known(status, _read(path, folder.name))
+            try:
+                known = _Known(status, _read(path, folder.name))
+            except LoadFailed as error:
+                known = _Known(status, error)
+            self._known[path] = known
         if isinstance(known.declared, LoadFailed):
             raise known.declared
         if self._whole:
@@ -97,22 +101,29 @@ def configured(declared: TritonConfig, folder: Path, own: Mapping[str, Any]) -> 
     return config.model_copy(update={"declared": declared})
 
 
-def _read(path: Path, name: str) -> TritonConfig | LoadFailed:
+def _read(path: Path, name: str) -> TritonConfig:
     file = path.name
     try:
-        with path.open("rb") as opened:
-            data = opened.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            return LoadFailed(f"{file} is larger than {_MOST_BYTES} bytes", path)
-        declared = read_triton(parse_pbtxt(data.decode()), DONE_BY_SERVER)
-    except OSError as error:
-        return LoadFailed(f"{file} cannot be read: {error.strerror}", path)
-    except UnicodeDecodeError:
-        return LoadFailed(f"{file} is not text", path)
+        declared = read_triton(parse_pbtxt(_text(path)), DONE_BY_SERVER)
+    except MalformedTritonConfig as error:
+        raise NotConfigured(f"{file}: {error}", path) from error
     except WrongTritonConfig as error:
-        return LoadFailed(f"{file}: {error}", path)
+        raise LoadFailed(f"{file}: {error}", path) from error
     if declared.name not in ("", name):
-        return LoadFailed(f"{file} names the model '{declared.name}', its folder '{name}'", path)
+        raise NotConfigured(f"{file} names the model '{declared.name}', its folder '{name}'", path)
     for sentence in declared.warnings:
         logger.warning(sentence, model=name, file=file)
     return replace(declared, name=name)
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) <= _MOST_BYTES:
+            return data.decode()
+    except OSError as error:
+        raise NotConfigured(f"{path.name} cannot be read: {error.strerror}", path) from error
+    except UnicodeDecodeError as error:
+        raise NotConfigured(f"{path.name} is not text", path) from error
+    raise NotConfigured(f"{path.name} is larger than {_MOST_BYTES} bytes", path)

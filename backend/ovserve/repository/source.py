@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ovserve.config.model import ModelConfig
-from ovserve.errors import LoadFailed
+from ovserve.errors import LoadFailed, NotConfigured
 from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import find_models
 
@@ -16,13 +16,15 @@ logger = get_logger("ovserve.repository")
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """The models and `pipelines` that are configured, and why others cannot be (by name).
+    """The models and `pipelines` that are configured.
+
+    `errors` say, by name, what is wrong with others, or with new settings of one that goes on as it was configured.
 
     `roots` are the folders that a model's links must not leave; a model without one may have links to anywhere.
     """
 
     models: Mapping[str, ModelConfig]
-    errors: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, LoadFailed] = field(default_factory=dict)
     roots: Mapping[str, Path] = field(default_factory=dict)
     pipelines: Mapping[str, ModelConfig] = field(default_factory=dict)
 
@@ -40,7 +42,9 @@ class Configured:
         return found
 
 
-def sorted_out(configs: Mapping[str, ModelConfig], errors: Mapping[str, str], roots: Mapping[str, Path]) -> Configured:
+def sorted_out(
+    configs: Mapping[str, ModelConfig], errors: Mapping[str, LoadFailed], roots: Mapping[str, Path]
+) -> Configured:
     """Tell models from pipelines."""
     models = {name: config for name, config in configs.items() if config.pipeline is None}
     pipelines = {name: config for name, config in configs.items() if config.pipeline is not None}
@@ -89,7 +93,7 @@ class Repositories:
 
     def configured(self) -> Configured:
         configs: dict[str, ModelConfig] = {}
-        errors: dict[str, str] = {}
+        errors: dict[str, LoadFailed] = {}
         roots: dict[str, Path] = {}
         for folder in self.paths:
             try:
@@ -98,23 +102,24 @@ class Repositories:
                 raise LoadFailed(f"model repository {folder}: {error}", folder) from error
             for name, path in found.items():
                 if name in configs or name in errors:
-                    errors[name] = f"model '{name}' is found in more than one model repository"
+                    errors[name] = NotConfigured(f"model '{name}' is found in more than one model repository", path)
                     configs.pop(name, None)
                     continue
                 try:
                     configs[name] = self._config(name, path)
+                    self._refused.pop(name, None)
                 except LoadFailed as error:
-                    self._keep(name, error, configs, errors)
+                    errors[name] = error
+                    self._keep(name, error, configs)
                 if not self._allow_symlinks:
                     roots[name] = Path(os.path.realpath(folder))
         self._good = configs
         self._refused = {name: sentence for name, sentence in self._refused.items() if name in configs}
         return sorted_out(configs, errors, roots)
 
-    def _keep(self, name: str, error: LoadFailed, models: dict[str, ModelConfig], errors: dict[str, str]) -> None:
+    def _keep(self, name: str, error: LoadFailed, models: dict[str, ModelConfig]) -> None:
         """Have a model whose configuration has become wrong go on as it was."""
         if name not in self._good:
-            errors[name] = str(error)
             return
         models[name] = self._good[name]
         if self._refused.get(name) != str(error):

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from ovserve.config.declared import TritonConfig, WrongTritonConfig
+from ovserve.config.declared import MalformedTritonConfig, TritonConfig, WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.config.pbtxt import parse_json
 from ovserve.config.triton import DONE_BY_SERVER, read_triton
-from ovserve.errors import LoadFailed, LoadRejected
+from ovserve.errors import LoadFailed, LoadRejected, NotInRepository
 from ovserve.repository.source import Configured, Source, sorted_out
 
 _DEEPEST = 8
@@ -41,14 +41,15 @@ class Uploads:
         return self._source.paths
 
     def put(self, name: str, config: str | None, files: Mapping[str, bytes]) -> None:
-        """Have the next load of a model use these; raises `LoadRejected` for what cannot be accepted.
+        """Have the next load of a model use these.
 
         `config` is Triton's model configuration as JSON, `files` are by their paths in the model's folder. With neither
-        the repository counts again.
+        the repository counts again. Raises `LoadRejected` and, where nothing can be made of the configuration,
+        `NotInRepository`.
         """
         if config is None:
             if files:
-                raise LoadRejected(f"load of model '{name}' with files needs the parameter 'config' too")
+                raise NotInRepository(f"load of model '{name}' with files needs the parameter 'config' too")
             self._remove(name)
             return
         declared = _declared(name, config)
@@ -71,7 +72,7 @@ class Uploads:
                 configs[name] = self._make(upload.declared, folder)
             except LoadFailed as error:
                 configs.pop(name, None)
-                errors[name] = str(error)
+                errors[name] = error
                 continue
             errors.pop(name, None)
             if upload.folder is not None:
@@ -110,8 +111,10 @@ class Uploads:
 def _declared(name: str, config: str) -> TritonConfig:
     try:
         declared = read_triton(parse_json(config), DONE_BY_SERVER)
+    except MalformedTritonConfig as error:
+        raise NotInRepository(f"load of model '{name}': config: {error}") from error
     except WrongTritonConfig as error:
         raise LoadRejected(f"load of model '{name}': config: {error}") from error
     if declared.name not in ("", name):
-        raise LoadRejected(f"load of model '{name}': config names the model '{declared.name}'")
+        raise NotInRepository(f"load of model '{name}': config names the model '{declared.name}'")
     return replace(declared, name=name)

@@ -16,7 +16,7 @@ def difference(desired: Desired, actual: Mapping[Name, Wanted], failed: Collecti
     """Compare; `failed` are those of `desired` that could not be loaded as they are.
 
     A version that is not wanted any more stays until those that are wanted of its model serve or have failed: a new
-    version takes over without a gap.
+    version takes over without a gap. With no `failed` told, a load that fails leaves all as it was.
     """
     load = {name: wanted for name, wanted in desired.items() if actual.get(name) != wanted}
     coming = {model for model, version in load if (model, version) not in failed and (model, version) not in actual}

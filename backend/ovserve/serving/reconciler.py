@@ -27,6 +27,8 @@ from ovserve.serving.view import ALL, View
 _YOUNG_S = 10.0
 _LONGEST_WAIT_S = 60.0
 
+_KEPT = "its configuration is refused, the one before is in force"
+
 _T = TypeVar("_T")
 
 LoadVersion: TypeAlias = Callable[[ModelConfig, int, Path], Servable]
@@ -132,11 +134,12 @@ class Reconciler:
         self._view.look(asked, self._requests)
         failed = self._failed()
         self._desired = desire(self._view.configured.models, self._view.seen, failed)
-        todo = difference(self._desired, self._served, failed)
+        todo = difference(self._desired, self._served, failed if self._view.follows else ())
         unsteady = {name for name, wanted in todo.load.items() if not self._begin(name, wanted)}
         for name in todo.retire:
             self._retire(name)
         self._forget()
+        self._take_back()
         self._tell()
         self._settle(self._view.configured.pipelines)
         self._answer(unsteady)
@@ -273,23 +276,33 @@ class Reconciler:
                 if status.state is State.LOADING and name not in self._loading and name not in self._desired:
                     self._registry.remove_version(model, version)
 
+    def _take_back(self) -> None:
+        """Say no more that new files cannot be loaded where those that are served are wanted again."""
+        for name, wanted in self._served.items():
+            status = self._status(name)
+            if self._desired.get(name) == wanted and status is not None and status.servable is not None:
+                self._put(name, replace(status, note=status.servable.note))
+
     def _tell(self) -> None:
         """Say of whole models what is wrong with them, and which are gone."""
-        for name, sentence in self._view.configured.errors.items():
-            self._registry.put_cause(name, sentence)
-            self._notices.say(name, (sentence,))
+        configured = self._view.configured
+        served = configured.models.keys() | configured.pipelines.keys()
+        kept = {name: f"{_KEPT}: {error}" for name, error in configured.errors.items() if name in served}
+        for name in configured.errors.keys() - kept.keys():
+            self._registry.put_cause(name, str(configured.errors[name]))
+            self._notices.say(name, (), configured.errors[name])
+        for name in configured.pipelines.keys() & self._registry.entries.keys():
+            self._registry.put_cause(name, kept.get(name))
         wanted = {model for model, _ in self._desired}
         for name, seen in self._view.seen.items():
             error = seen.error
             if error is None and name not in wanted:
-                place = self._view.configured.models[name].base_path
+                place = configured.models[name].base_path
                 error = LoadFailed("model_version_policy selects none of the versions found", place)
-            self._registry.put_cause(name, None if error is None else str(error))
-            if error is None or not self._is_young(self._view.configured.models[name].base_path):
+            self._registry.put_cause(name, kept.get(name) if error is None else str(error))
+            if error is None or not self._is_young(configured.models[name].base_path):
                 self._notices.say(name, seen.ignored, error)
-        configured = self._view.configured
-        known = configured.models.keys() | configured.errors.keys() | configured.pipelines.keys()
-        for name in self._registry.entries.keys() - known:
+        for name in self._registry.entries.keys() - served - configured.errors.keys():
             self._notices.forget(name)
             self._registry.put_removed(name)
 

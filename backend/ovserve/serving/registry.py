@@ -40,7 +40,11 @@ _NONE: Versions = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model by name; `cause` says why no version was even found, `removed` that it is not configured any more."""
+    """A model by name; `removed` says that it is not configured any more.
+
+    `cause` says what is wrong with it as a whole: why no version was even found or, where some are served, why not as
+    they are configured now.
+    """
 
     versions: Versions = field(default_factory=lambda: _NONE)
     cause: str | None = None
@@ -88,7 +92,7 @@ class Registry:
         self._notify()
 
     def put_cause(self, name: str, cause: str | None) -> None:
-        """Record why no version of a model is found, or that there is no such reason any more."""
+        """Record what is wrong with a model as a whole, or that nothing is any more."""
         with self._lock:
             entry = self._entries.get(name)
             changed = Entry(cause=cause) if entry is None else replace(entry, cause=cause, removed=False)
@@ -141,7 +145,7 @@ def _absence(name: str, version: int | None, entry: Entry) -> NotFound | NotRead
     if any(status.state in {State.START, State.LOADING} and status.cause is None for status in wanted.values()):
         return NotReady(f"{label} is still loading; try again later")
     causes = [f"version {number}: {status.cause}" for number, status in sorted(wanted.items()) if status.cause]
-    if entry.cause:
+    if entry.cause and not entry.available:
         causes.append(entry.cause)
     if causes:
         return NotFound(f"{label} is not available: {'; '.join(causes)}")

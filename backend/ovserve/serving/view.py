@@ -25,7 +25,7 @@ class View:
         self.configured = Configured({})
         self.seen: Mapping[str, SeenModel] = {}
         self._source = source
-        self._follows = follows
+        self.follows = follows
         self._chosen = set(chosen)
         self._lost: str | None = None
 
@@ -50,7 +50,7 @@ class View:
                 logger.warning("the repository cannot be looked at, what is served stays", cause=self._lost)
             return
         self._lost = None
-        if not self._follows:
+        if not self.follows:
             configured, seen = self._with_what_served(configured, seen)
         self.configured, self.seen = configured, seen
 
@@ -81,12 +81,14 @@ class View:
         What a pipeline runs is loaded with it.
         """
         for request in asked:
-            request.found = request.model in found.models or request.model in found.pipelines
+            request.refusal = found.errors.get(request.model)
+            is_there = request.model in found.models or request.model in found.pipelines
+            request.found = is_there and request.refusal is None
             if request.load and request.found:
                 self._chosen |= found.parts(request.model)
             elif not request.load:
                 self._chosen -= self.configured.parts(request.model) if request.with_parts else {request.model}
-        if self._follows:
+        if self.follows:
             return None
         return {part for request in pending if request.found for part in found.parts(request.model)}
 

@@ -161,6 +161,19 @@ def test_a_load_that_takes_long_delays_no_other(house: House) -> None:
     assert house.text("a") == "slow"
 
 
+def test_what_was_said_of_a_broken_replacement_is_taken_back_with_the_replacement(house: House) -> None:
+    folder = house.write("one")
+    house.settle()
+    (folder / "model.onnx").rename(folder / "kept")
+    house.write("bad")
+    house.settle()
+    assert "it is bad" in (house.registry.entries["m"].versions[1].note or "")
+    (folder / "kept").rename(folder / "model.onnx")
+    house.settle()
+    assert (house.text(), house.registry.entries["m"].versions[1].note) == ("one", None)
+    assert house.loads.begun == [("m", 1), ("m", 1)]
+
+
 def test_what_changed_while_it_was_read_is_not_served(house: House) -> None:
     folder = house.write("one")
 
@@ -275,6 +288,19 @@ def test_what_served_goes_on_when_its_reload_fails(explicit: Explicit) -> None:
     house.write("bad")
     assert house.reconciler.ask("m", load=True).failures == {1: "it is bad"}
     assert house.text() == "one"
+
+
+def test_another_version_goes_on_when_the_one_asked_for_fails(explicit: Explicit) -> None:
+    house = explicit.house
+    house.write("two", version=2)
+    house.reconciler.ask("m", load=True)
+    shutil.rmtree(house.root / "m/2")
+    house.write("bad")
+    assert house.reconciler.ask("m", load=True).failures == {1: "it is bad"}
+    assert house.text() == "two"
+    house.write("good")
+    house.reconciler.ask("m", load=True)
+    assert (house.text(), list(house.registry.entries["m"].available)) == ("good", [1])
 
 
 def test_an_unloaded_model_is_gone_and_can_come_back(explicit: Explicit) -> None:
