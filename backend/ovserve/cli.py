@@ -49,8 +49,8 @@ _EXAMPLES = """Examples:
   ovserve --model_repository models --grpc_bind_address 0.0.0.0     open to other machines
   ovserve install-triton-backend /opt/tritonserver/backends         the same models inside Triton
 
-Flags take '_' or '-', and '--flag value' or '--flag=value'. Each has an environment variable, OVSERVE_ and its name in
-capitals, which the flag beats. OVMS_MODEL_REPOSITORY_PATH is the repository where nothing else says what to serve.
+Flags take '_' or '-', and '--flag value' or '--flag=value'. A flag beats its environment variable,
+OVSERVE_ and its name in capitals. OVMS_MODEL_REPOSITORY_PATH counts if nothing else says what to serve.
 """
 
 cli = App(

@@ -78,7 +78,7 @@ class WithoutEffect(BaseModel):
         default=None, description="--grpc_max_message_bytes, --nireq and --max_queue bound what requests hold"
     )
     custom_node_resources_cleaner_interval_seconds: _Count = Field(
-        default=None, description="there are no custom nodes"
+        default=None, description="custom nodes are Python files and keep no resources of a library"
     )
     sequence_cleaner_poll_wait_minutes: _Count = Field(default=None, description=_NO_STATE)
     stateful: Annotated[bool, _never(f"sequences are not served, {_NO_STATE}"), WITHOUT_EFFECT] = Field(

@@ -43,7 +43,10 @@ OVMS: list[tuple[str, dict[str, Any] | str]] = [
     ("--log_level DEBUG", {"least_level": "DEBUG"}),
     ("--log_path l", {"log_path": Path("l")}),
     ("--file_system_poll_wait_seconds 0", {"control_mode": "none"}),
-    ("--custom_node_resources_cleaner_interval_seconds 300", "there are no custom nodes"),
+    (
+        "--custom_node_resources_cleaner_interval_seconds 300",
+        "custom nodes are Python files and keep no resources of a library",
+    ),
     ("--cache_dir c", {"cache_dir": Path("c")}),
     ("--metrics_enable false", {"metrics_enable": False}),
     ("--metrics_list ''", {"metrics_list": ""}),
