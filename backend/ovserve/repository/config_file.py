@@ -26,6 +26,7 @@ class ConfigFile:
         self._allow_symlinks = allow_symlinks
         self._listed: OvmsConfig | None = None
         self._good: dict[str, ModelConfig] = {}
+        self._nowhere: set[Path] = set()
 
     @property
     def paths(self) -> Sequence[Path]:
@@ -41,8 +42,9 @@ class ConfigFile:
         if listed != self._listed:
             self._tell(listed)
         self._listed = listed
-        found = {config.name: config for config in listed.models}
-        failed = dict(listed.failed)
+        moved = self._moved_to_nowhere(listed)
+        found = {config.name: config for config in listed.models if config.name not in moved}
+        failed = {**listed.failed, **moved}
         for pipeline in listed.pipelines:
             found[pipeline.name] = ModelConfig(name=pipeline.name, base_path=self._file, pipeline=pipeline)
             for node in pipeline.nodes:
@@ -53,6 +55,20 @@ class ConfigFile:
         roots = {} if self._allow_symlinks else {name: _root(config.base_path) for name, config in self._good.items()}
         errors = {name: LoadFailed(sentence, self._file) for name, sentence in failed.items()}
         return sorted_out(self._good, errors, roots)
+
+    def _moved_to_nowhere(self, listed: OvmsConfig) -> dict[str, str]:
+        """Find the models that were elsewhere and whose new base_path is not there."""
+        moved = {}
+        for config in listed.models:
+            before = self._good.get(config.name)
+            if before is None or before.base_path == config.base_path or os.path.lexists(config.base_path):
+                self._nowhere.discard(config.base_path)
+                continue
+            sentence = moved[config.name] = f"{self._file.name}: base_path of model '{config.name}' does not exist"
+            if config.base_path not in self._nowhere:
+                logger.error("entry refused", model=config.name, cause=sentence, path=str(config.base_path))
+            self._nowhere.add(config.base_path)
+        return moved
 
     def _add_node(
         self, pipeline: PipelineConfig, node: NodeConfig, found: dict[str, ModelConfig], failed: dict[str, str]
