@@ -110,6 +110,9 @@ def test_a_changed_file_is_loaded_anew_and_a_broken_one_changes_nothing(served: 
 def test_other_params_are_another_node(served: Watched, folder: Path) -> None:
     write(folder, node("m", "a"), scaling("3"))
     served.wait_answer(3, "p")
+    write(folder, node("m", "a"), scaling("x"))
+    served.wait_state("1", "READY", "its settings have changed and cannot be loaded", name="p/n")
+    assert served.answer("p") == 3
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,22 @@ def test_a_new_version_of_a_member_is_taken_up(core: Core, folder: Path) -> None
     assert answer(core).tolist() == [[12, 12]]
 
 
+def test_it_is_made_anew_once_for_each_change(core: Core, folder: Path) -> None:
+    served = [core.registry.find("p")]
+
+    def note() -> None:
+        now = core.registry.find("p")
+        if now is not served[-1]:
+            served.append(now)
+
+    core.registry.on_change(note)
+    settle(core)
+    assert len(served) == 1
+    write(folder, document(node("only", "b")))
+    settle(core)
+    assert len(served) == 2
+
+
 def test_a_version_that_is_asked_for_stays(folder: Path) -> None:
     pinned = document(node("first", "a", version=1), node("second", "b", inputs={"x": "first.y"}))
     small_models.save(adding(2), folder / "a/2")

@@ -50,8 +50,7 @@ class Upkeep:
                 good = self._good.get(name, config)
                 bases = self._basis(config, configured), self._basis(good, configured)
                 if bases != self._bases.get(name):
-                    self._bases[name] = bases
-                    self._make(name, *bases)
+                    self._bases[name] = self._make(name, *bases)
                     changed = True
 
     def _basis(self, config: ModelConfig, configured: Mapping[str, ModelConfig]) -> _Basis:
@@ -74,18 +73,20 @@ class Upkeep:
         versions = [status for number, status in entry.versions.items() if node.version in (None, number)]
         return any(status.state is State.LOADING and status.cause is None for status in versions)
 
-    def _make(self, name: str, basis: _Basis, before: _Basis) -> None:
+    def _make(self, name: str, basis: _Basis, before: _Basis) -> tuple[_Basis, _Basis]:
+        """Make the pipeline, or what stands in for it; return what it now depends on."""
         made = _made(basis)
         if isinstance(made, Pipeline):
             self._good[name] = basis.config
             self._serve(name, made)
-            return
+            return basis, basis
         kept = _made(before) if before.config != basis.config else None
         if isinstance(kept, Pipeline):
             kept.note = f"its configuration has changed and cannot be used, the one before it is: {made}"
             self._serve(name, kept)
         else:
             self._put(name, VersionStatus(State.LOADING, cause=None if basis.is_waiting else made))
+        return basis, before
 
     def _serve(self, name: str, pipeline: Pipeline) -> None:
         if pipeline.note is not None:

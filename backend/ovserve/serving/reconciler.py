@@ -236,7 +236,8 @@ class Reconciler:
             logger.error("version failed", model=name[0], version=name[1], cause=cause, path=str(error.path))
         status = self._status(name)
         if status is not None and name in self._served:
-            note = f"its files have changed and cannot be loaded, what was loaded before is served: {cause}"
+            what = "files" if self._served[name].config == landed.wanted.config else "settings"
+            note = f"its {what} have changed and cannot be loaded, what was loaded before is served: {cause}"
             self._put(name, replace(status, note=note))
         elif grows:
             self._put(name, VersionStatus(State.LOADING, note=f"not complete yet: {cause}"))
