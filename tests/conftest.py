@@ -1,10 +1,14 @@
 """What every test may ask for."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+# Tests read what is written to standard error; gRPC's core writes there by itself.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from server_process import ServerProcess
 

@@ -116,6 +116,7 @@ def test_a_live_model_does_not_follow_its_files(
     folder = kind.save(1, repository / "m/1")
     kind.save(2, tmp_path / "other")
     one = watched("--shape", "auto")
+    begun = threading.Barrier(3, timeout=60)
     harmed = threading.Event()
 
     def ask() -> set[float]:
@@ -123,18 +124,21 @@ def test_a_live_model_does_not_follow_its_files(
         found = set()
         with Client(one.server.address) as client:
             for batch in (1, 3):
-                for _ in range(10_000):
+                for count in range(10_000):
                     try:
                         answer = client.infer("m", np.zeros((batch, LENGTH), np.float32))["y"]
                     except NotFound:  # as it may when its folder is gone
                         return found
                     found |= set(np.unique(answer).tolist())
+                    if (batch, count) == (1, 0):
+                        begun.wait()
                     if harmed.is_set():
                         break
         return found
 
     with ThreadPoolExecutor(2) as threads:
         clients = [threads.submit(ask) for _ in range(2)]
+        begun.wait()
         try:
             if harm == "copy over":
                 shutil.copy(tmp_path / "other" / kind.weights, folder / kind.weights)

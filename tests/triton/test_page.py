@@ -20,7 +20,7 @@ def test_every_block_is_run() -> None:
 
 def test_every_parameter_stands_in_the_page() -> None:
     text = PAGE.read_text()
-    ours = ModelConfig.model_fields.keys() - {"name", "base_path", "declared", "model_version_policy"}
+    ours = ModelConfig.model_fields.keys() - {"name", "base_path", "declared", "pipeline", "model_version_policy"}
     assert [name for name in ours if f"`{name}`" not in text] == []
 
 

@@ -109,7 +109,7 @@ def test_wrong_usage_is_one_line_that_names_it_and_exit_2(
 ) -> None:
     assert run_command(arguments) == 2
     out, err = capfd.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
+    assert (out, len(err.splitlines())) == ("", 1), err
     assert message in err
 
 
