@@ -15,13 +15,16 @@ from ovserve.dataplane import DataPlane
 from ovserve.errors import InvalidInput, OVServeError, Unsupported
 from ovserve.frontends.grpc import codec
 from ovserve.frontends.grpc.model_config import model_config
+from ovserve.frontends.grpc.model_statistics import model_statistics
 from ovserve.frontends.grpc.status import abort
 from ovserve.observability.logs import get_logger
+from ovserve.requests import Door
 from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
-EXTENSIONS = ("model_configuration", "model_repository", "model_repository(unload_dependents)")
+EXTENSIONS = ("model_configuration", "model_repository", "model_repository(unload_dependents)", "statistics")
+DOOR = Door("KServe", "gRPC")
 
 _FILE = "file:"
 
@@ -45,14 +48,14 @@ class InferenceService:
 
     def ModelReady(self, request: Any, _context: Context) -> Any:
         version = codec.parse_version(request.version, request.name)
-        return pb.ModelReadyResponse(ready=self._dataplane.model_ready(request.name, version))
+        return pb.ModelReadyResponse(ready=self._dataplane.model_ready(request.name, version, DOOR))
 
     def ServerMetadata(self, _request: Any, _context: Context) -> Any:
         return pb.ServerMetadataResponse(name="ovserve", version=VERSION, extensions=EXTENSIONS)
 
     def ModelMetadata(self, request: Any, _context: Context) -> Any:
         version = codec.parse_version(request.version, request.name)
-        metadata, versions = self._dataplane.metadata(request.name, version)
+        metadata, versions = self._dataplane.metadata(request.name, version, DOOR)
         return pb.ModelMetadataResponse(
             name=metadata.name,
             versions=map(str, versions),
@@ -64,6 +67,11 @@ class InferenceService:
     def ModelConfig(self, request: Any, _context: Context) -> Any:
         version = codec.parse_version(request.version, request.name)
         return pb.ModelConfigResponse(config=model_config(self._control.find(request.name, version)))
+
+    def ModelStatistics(self, request: Any, _context: Context) -> Any:
+        version = codec.parse_version(request.version, request.name)
+        found = self._dataplane.statistics(request.name, version)
+        return pb.ModelStatisticsResponse(model_stats=map(model_statistics, found))
 
     def RepositoryIndex(self, request: Any, _context: Context) -> Any:
         if request.repository_name:
@@ -89,7 +97,7 @@ class InferenceService:
         return pb.RepositoryModelUnloadResponse()
 
     def ModelInfer(self, request: Any, context: Context) -> Any:
-        return codec.encode(self._dataplane.infer(codec.decode(request), context))
+        return codec.encode(self._dataplane.infer(codec.decode(request), context, DOOR))
 
 
 def _check_management(rpc: str, request: Any, *known: str) -> None:
