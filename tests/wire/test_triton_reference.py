@@ -414,11 +414,6 @@ def test_every_other_call_is_unimplemented_with_a_sentence(wire: Wire, rpc: str)
     assert (answer.code, answer.details) == (UNIMPLEMENTED, f"{rpc} is not supported by this server")
 
 
-def test_the_stream_is_unimplemented_with_a_sentence(wire: Wire) -> None:
-    stream = wire.channel.stream_stream(f"/{SERVICE.full_name}/ModelStreamInfer")(iter([b"", b"x"]), timeout=30)
-    assert (stream.code(), stream.details()) == (UNIMPLEMENTED, "ModelStreamInfer is not supported by this server")
-
-
 @pytest.mark.parametrize("rpc", ["RepositoryModelLoad", "RepositoryModelUnload"])
 def test_models_are_loaded_by_request_only_in_mode_explicit(wire: Wire, rpc: str) -> None:
     message = getattr(pb, f"{rpc}Request")(model_name="dyn")
