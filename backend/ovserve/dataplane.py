@@ -1,12 +1,15 @@
-"""The door for those who want answers: live, ready, metadata, infer."""
+"""The door for those who want answers: live, ready, metadata, infer, statistics."""
 
 import threading
 from dataclasses import dataclass
+from time import perf_counter_ns
 
-from ovserve.errors import NotFound, NotReady
-from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
+from ovserve.errors import InvalidInput, NotFound, NotReady
+from ovserve.requests import IN_PROCESS, Caller, Door, InferRequest, InferResponse, Metadata, Operation
 from ovserve.serving.load_wait import LoadWait
 from ovserve.serving.registry import Registry
+from ovserve.serving.servable import Servable
+from ovserve.serving.statistics import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,15 @@ class Totals:
 
     accepted: int
     answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStatistics:
+    """The counts of one version that is served."""
+
+    name: str
+    version: int
+    counts: Snapshot
 
 
 class DataPlane:
@@ -56,20 +68,41 @@ class DataPlane:
         """How many requests may wait for models to load."""
         return self._load_wait.most
 
-    def model_ready(self, name: str, version: int | None) -> bool:
+    def model_ready(self, name: str, version: int | None, door: Door = IN_PROCESS) -> bool:
         """Tell whether the version would answer now; an unknown one would not (Triton)."""
         try:
-            self._registry.find(name, version)
+            model = self._registry.find(name, version)
         except (NotFound, NotReady):
             return False
+        model.statistics.answer(door, Operation.READY, 0, good=True)
         return not self._draining
 
-    def metadata(self, name: str, version: int | None) -> tuple[Metadata, tuple[int, ...]]:
+    def metadata(self, name: str, version: int | None, door: Door = IN_PROCESS) -> tuple[Metadata, tuple[int, ...]]:
         """Return the metadata and all available versions, lowest first; raises `NotFound` or `NotReady`."""
         model = self._registry.find(name, version)
+        model.statistics.answer(door, Operation.METADATA, 0, good=True)
         return model.metadata, tuple(sorted(self._registry.entries[name].available))
 
-    def infer(self, request: InferRequest, caller: Caller) -> InferResponse:
+    def statistics(self, name: str = "", version: int | None = None) -> list[VersionStatistics]:
+        """Count by name and version what is served: all, of one model, or of one version.
+
+        Raises `InvalidInput` where that is nothing (Triton).
+        """
+        entries = self._registry.entries
+        if name:
+            try:
+                self._registry.find(name, version)
+            except (NotFound, NotReady) as error:
+                raise InvalidInput(str(error)) from error
+            entries = {name: entries[name]}
+        return [
+            VersionStatistics(each, number, servable.statistics.read())
+            for each, entry in sorted(entries.items())
+            for number, servable in sorted(entry.available.items())
+            if version in (None, number)
+        ]
+
+    def infer(self, request: InferRequest, caller: Caller, door: Door = IN_PROCESS) -> InferResponse:
         """Answer `request`; raises an `OVServeError` that says why not."""
         with self._changed:
             if self._draining:
@@ -77,10 +110,15 @@ class DataPlane:
             self._accepted += 1
             self._in_flight += 1
         answered = 0
+        begun_ns = perf_counter_ns()
+        model: Servable | None = None
         try:
-            response = self._load_wait.find(request.model, request.version, caller).infer(request, caller)
+            model = self._load_wait.find(request.model, request.version, caller)
+            response = model.infer(request, caller)
             answered = 1
         finally:
+            if model is not None:
+                model.statistics.answer(door, Operation.INFER, perf_counter_ns() - begun_ns, good=bool(answered))
             with self._changed:
                 self._answered += answered
                 self._in_flight -= 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from math import inf
 from typing import Protocol
 
@@ -36,6 +37,25 @@ class Metadata:
     platform: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How a request came in, in the words of OVMS's metrics: KServe or TensorFlowServing; gRPC, REST or none."""
+
+    api: str
+    interface: str
+
+
+IN_PROCESS = Door("ovserve", "in-process")
+
+
+class Operation(Enum):
+    """What was asked for at a door."""
+
+    INFER = "infer"
+    METADATA = "metadata"
+    READY = "ready"
 
 
 class Caller(Protocol):

@@ -26,6 +26,7 @@ ANSWERED = {
     "ModelInfer",
     "RepositoryIndex",
     "ModelConfig",
+    "ModelStatistics",
     "RepositoryModelLoad",
     "RepositoryModelUnload",
 }
@@ -318,7 +319,7 @@ def test_model_ready_says_so_without_an_error(
         assert client.is_model_ready(name, version) is ready
 
 
-@pytest.mark.parametrize("rpc", ["ModelReady", "ModelMetadata", "ModelConfig"])
+@pytest.mark.parametrize("rpc", ["ModelReady", "ModelMetadata", "ModelConfig", "ModelStatistics"])
 @pytest.mark.parametrize("version", ["abc", "-1", "0", "01", "9" * 20])
 def test_a_malformed_version_is_refused_wherever_one_is_named(wire: Wire, rpc: str, version: str) -> None:
     answer = wire.call(rpc, getattr(pb, f"{rpc}Request")(name="dyn", version=version))
@@ -343,6 +344,20 @@ def test_metadata_and_config_of_what_is_not_served_are_not_found(
 ) -> None:
     answer = wire.call(rpc, getattr(pb, f"{rpc}Request")(name=name, version=version))
     assert answer.code is NOT_FOUND
+    assert answer.details.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "sentence"),
+    [
+        ("nope", "", "model 'nope' is not found"),
+        ("dyn", "9", "model 'dyn' version 9 is not found; served: 1"),
+        ("broken", "", "model 'broken' is not available: version 1"),
+    ],
+)
+def test_statistics_of_what_is_not_served_are_invalid(wire: Wire, name: str, version: str, sentence: str) -> None:
+    answer = wire.call("ModelStatistics", pb.ModelStatisticsRequest(name=name, version=version))
+    assert answer.code is INVALID
     assert answer.details.startswith(sentence)
 
 
@@ -397,11 +412,6 @@ def test_asking_for_classification_is_unimplemented(wire: Wire) -> None:
 def test_every_other_call_is_unimplemented_with_a_sentence(wire: Wire, rpc: str) -> None:
     answer = wire.call(rpc, b"")
     assert (answer.code, answer.details) == (UNIMPLEMENTED, f"{rpc} is not supported by this server")
-
-
-def test_the_stream_is_unimplemented_with_a_sentence(wire: Wire) -> None:
-    stream = wire.channel.stream_stream(f"/{SERVICE.full_name}/ModelStreamInfer")(iter([b"", b"x"]), timeout=30)
-    assert (stream.code(), stream.details()) == (UNIMPLEMENTED, "ModelStreamInfer is not supported by this server")
 
 
 @pytest.mark.parametrize("rpc", ["RepositoryModelLoad", "RepositoryModelUnload"])

@@ -32,6 +32,7 @@ class Echo:
         self.warnings = model.warnings
         self.described = model.described
         self.in_flight = model.in_flight
+        self.statistics = model.statistics
         self._model = model
         self._answer: InferResponse | None = None
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
 import openvino as ov
 
 from ovserve.engine import strings
+from ovserve.engine.ran import Ran
 from ovserve.engine.reasons import reason
 from ovserve.errors import InferenceFailed
 from ovserve.tensors import Array, DType, Shape, Tensor
@@ -35,23 +37,27 @@ class Slot:
         self._outputs = outputs
         self._feeds = [_Feed(request, *port) for port in enumerate(request.get_compiled_model().inputs)]
 
-    def run(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> dict[str, Tensor]:
+    def run(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> Ran:
         """Infer, and copy out the outputs named (None: all of them), in the model's order.
 
         Raises `InferenceFailed` with OpenVINO's reason.
         """
+        begun_ns = perf_counter_ns()
         try:
             for port in self._inputs:
                 self._bind(port, inputs[port.name].data)
+            bound_ns = perf_counter_ns()
             # Not infer(): it copies every output once more, and with one stream of one thread it loses the failure, so
             # that the answer to an earlier request would stand for this one's (seen in OpenVINO 2026.4).
             self._request.start_async()
             self._request.wait()
-            return {
+            inferred_ns = perf_counter_ns()
+            fetched = {
                 port.name: Tensor(port.dtype, self._fetch(port))
                 for port in self._outputs
                 if outputs is None or port.name in outputs
             }
+            return Ran(fetched, inferred_ns - bound_ns, bound_ns - begun_ns, perf_counter_ns() - inferred_ns)
         except RuntimeError as error:
             raise InferenceFailed(reason(error)) from error
         finally:

@@ -5,15 +5,19 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import BoundedSemaphore
+from time import perf_counter_ns
 
 from ovserve.config.model import ModelConfig
-from ovserve.errors import Overloaded, OVServeError
+from ovserve.engine.ran import Ran
+from ovserve.errors import Cancelled, DeadlineExceeded, Overloaded, OVServeError, ShapeRefused
 from ovserve.pipelines.description import describe
 from ovserve.pipelines.plan import Plan
 from ovserve.pipelines.run import Run
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
+from ovserve.serving import batch
 from ovserve.serving.in_flight import InFlight
 from ovserve.serving.servable import Servable
+from ovserve.serving.statistics import Statistics
 from ovserve.signature import Signature
 from ovserve.tensors import TensorSpec
 
@@ -21,6 +25,8 @@ VERSION = 1  # pipelines have no others
 
 _PLATFORM = "OpenVINO"
 _PLATFORM_OF_AN_ENSEMBLE = "ensemble"  # as Triton
+
+_REFUSALS = (Cancelled, DeadlineExceeded, Overloaded, ShapeRefused)  # which statistics do not count
 
 
 class Pipeline:
@@ -39,6 +45,7 @@ class Pipeline:
         self.note: str | None = None
         self.warnings: tuple[str, ...] = ()
         self.in_flight = InFlight()
+        self.statistics = Statistics()
         self.plan = plan
         self.members = members
         self._signature = Signature(f"pipeline '{plan.name}'", plan.inputs, plan.outputs)
@@ -68,9 +75,14 @@ class Pipeline:
             self._admitted.release()
 
     def _run(self, request: InferRequest, caller: Caller) -> InferResponse:
+        begun_ns = perf_counter_ns()
         run = Run(self.plan, self.members, caller, request_id=request.id, executor=self._executor, width=self.slots)
         try:
             outputs = run.answer(request.inputs, request.outputs)
         except OVServeError as error:
+            if not isinstance(error, _REFUSALS):
+                self.statistics.fail(perf_counter_ns() - begun_ns)
             raise type(error)(f"{self._signature.label}: {error}") from error
+        took_ns = perf_counter_ns() - begun_ns
+        self.statistics.succeed(took_ns, Ran(outputs, took_ns), batch.size(self.config, request.inputs))
         return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id)

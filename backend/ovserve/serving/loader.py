@@ -39,6 +39,7 @@ def _load_openvino(engine: Engine, config: ModelConfig, version: int, place: Pat
         except WrongTritonConfig as error:
             raise LoadFailed(f"config.pbtxt: {error}", place) from error
         warm_up(model, declared.warm_up, config.base_path)
+        model.statistics.forget()
     for sentence in filter(None, (*loaded.warnings, loaded.note)):
         logger.warning(sentence, model=config.name, version=version)
     return model

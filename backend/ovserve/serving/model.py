@@ -1,19 +1,22 @@
 """A model version that is served: checks a request against the model, waits for a slot, runs it."""
 
 import json
-from collections.abc import Mapping
+from time import perf_counter_ns
 
 from ovserve.config.model import ModelConfig
 from ovserve.engine.dynamic import AutoAxes
 from ovserve.engine.openvino import LoadedModel
 from ovserve.engine.pool import SlotPool
+from ovserve.engine.ran import Ran
 from ovserve.engine.reshaper import Reshaper, Slots
 from ovserve.errors import InferenceFailed, InvalidInput
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
+from ovserve.serving import batch
 from ovserve.serving.in_flight import InFlight
+from ovserve.serving.statistics import Statistics
 from ovserve.serving.variants import Shapes, Variants
 from ovserve.signature import Signature
-from ovserve.tensors import Tensor, TensorSpec
+from ovserve.tensors import TensorSpec
 
 PLATFORM = "OpenVINO"
 
@@ -28,6 +31,7 @@ class Model:
         self.note = loaded.note
         self.warnings = loaded.warnings
         self.in_flight = InFlight()
+        self.statistics = Statistics()
         self.auto: AutoAxes = {} if loaded.reshaper is None else loaded.reshaper.auto  # what requests decide
         self._signature = Signature(
             f"model '{config.name}' version {version}", loaded.inputs, loaded.outputs, self.auto
@@ -77,16 +81,20 @@ class Model:
 
     def infer(self, request: InferRequest, caller: Caller, *, admitted: bool = False) -> InferResponse:
         self._signature.check(request)
+        begun_ns = perf_counter_ns()
         with self.in_flight:
             try:
-                outputs = self._run(request, caller, admitted=admitted)
+                ran = self._run(request, caller, admitted=admitted)
             except (InferenceFailed, InvalidInput) as error:
+                self.statistics.fail(perf_counter_ns() - begun_ns)
                 raise type(error)(f"{self._signature.label}: {error}") from error
-        return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id)
+        self.statistics.succeed(perf_counter_ns() - begun_ns, ran, batch.size(self.config, request.inputs))
+        return InferResponse(self.metadata.name, self.metadata.version, ran.outputs, request.id)
 
-    def _run(self, request: InferRequest, caller: Caller, *, admitted: bool) -> Mapping[str, Tensor]:
+    def _run(self, request: InferRequest, caller: Caller, *, admitted: bool) -> Ran:
         if self._dry_run is not None and self._dry_run.concerns(request.inputs):
-            return self._dry_run.run(request.inputs, request.outputs)
+            begun_ns = perf_counter_ns()
+            return Ran(self._dry_run.run(request.inputs, request.outputs), perf_counter_ns() - begun_ns)
         if self._variants is None:
             return self._run_on(self._general, request, caller, admitted=admitted)
         shapes = tuple(request.inputs[name].shape for name in self.auto)
@@ -99,6 +107,6 @@ class Model:
                 self._variants.blame(shapes)
             raise
 
-    def _run_on(self, slots: Slots, request: InferRequest, caller: Caller, *, admitted: bool) -> Mapping[str, Tensor]:
+    def _run_on(self, slots: Slots, request: InferRequest, caller: Caller, *, admitted: bool) -> Ran:
         with self._turns.slot(caller, admitted=admitted) as turn:
             return slots[turn].run(request.inputs, request.outputs)

@@ -1,12 +1,16 @@
 """A Python model that is served."""
 
 import weakref
+from time import perf_counter_ns
 
 from ovserve.config.model import ModelConfig
 from ovserve.engine.pool import SlotPool
 from ovserve.engine.python_model import PythonModel
+from ovserve.engine.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
+from ovserve.serving import batch
 from ovserve.serving.in_flight import InFlight
+from ovserve.serving.statistics import Statistics
 from ovserve.signature import Signature
 from ovserve.tensors import TensorSpec
 
@@ -27,6 +31,7 @@ class PythonServable:
         self.warnings: tuple[str, ...] = ()
         self.described: dict[str, str] = {}
         self.in_flight = InFlight()
+        self.statistics = Statistics()
         self._loaded = loaded
         label = f"model '{config.name}' version {version}"
         self._signature = Signature(label, loaded.inputs, loaded.outputs, optional=loaded.optional)
@@ -48,6 +53,15 @@ class PythonServable:
 
     def infer(self, request: InferRequest, caller: Caller, *, admitted: bool = False) -> InferResponse:
         self._signature.check(request)
+        begun_ns = perf_counter_ns()
         with self.in_flight, self._turns.slot(caller, admitted=admitted) as model:
-            outputs = model.run(request.inputs, request.outputs, request.id)
+            served_ns = perf_counter_ns()
+            try:
+                outputs = model.run(request.inputs, request.outputs, request.id)
+            except Exception:
+                self.statistics.fail(perf_counter_ns() - begun_ns)
+                raise
+            ended_ns = perf_counter_ns()
+        ran = Ran(outputs, ended_ns - served_ns)
+        self.statistics.succeed(ended_ns - begun_ns, ran, batch.size(self.config, request.inputs))
         return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id)

@@ -6,6 +6,7 @@ from typing import Protocol
 from ovserve.config.model import ModelConfig
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving.in_flight import InFlight
+from ovserve.serving.statistics import Statistics
 from ovserve.tensors import TensorSpec
 
 
@@ -50,6 +51,9 @@ class Servable(Protocol):
 
     @property
     def in_flight(self) -> InFlight: ...
+
+    @property
+    def statistics(self) -> Statistics: ...
 
     def infer(self, request: InferRequest, caller: Caller, *, admitted: bool = False) -> InferResponse:
         """Answer `request`, or raise an `OVServeError` that says why not.

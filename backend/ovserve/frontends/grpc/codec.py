@@ -100,9 +100,9 @@ def _no_region(label: str, tensor: Any) -> NotFound:
     return NotFound(f"{label} refers to shared memory region '{region}', which is not registered")
 
 
-def encode(response: InferResponse) -> pb.ModelInferResponse:
-    """Write a response: the outputs in the model's order, all contents raw, the id echoed."""
-    message = pb.ModelInferResponse(model_name=response.model, model_version=str(response.version), id=response.id)
+def encode(response: InferResponse, message: pb.ModelInferResponse) -> pb.ModelInferResponse:
+    """Write a response into `message`: the outputs in the model's order, all contents raw, the id echoed."""
+    message.model_name, message.model_version, message.id = response.model, str(response.version), response.id
     for name, tensor in response.outputs.items():
         message.outputs.add(name=name, datatype=tensor.dtype.kserve, shape=tensor.shape)
         message.raw_output_contents.append(tensor_bytes.write(tensor))

@@ -3,29 +3,29 @@
 A frontend translates; it never decides. Each method: decode, one call, encode.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError
 from tritonclient.grpc import service_pb2 as pb
 
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
-from ovserve.errors import InvalidInput, OVServeError, Unsupported
+from ovserve.errors import Unsupported
 from ovserve.frontends.grpc import codec
 from ovserve.frontends.grpc.model_config import model_config
-from ovserve.frontends.grpc.status import abort
-from ovserve.observability.logs import get_logger
+from ovserve.frontends.grpc.model_statistics import model_statistics
+from ovserve.frontends.grpc.status import abort, fitting, known, sentence
+from ovserve.requests import Caller, Door
 from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
-EXTENSIONS = ("model_configuration", "model_repository", "model_repository(unload_dependents)")
+EXTENSIONS = ("model_configuration", "model_repository", "model_repository(unload_dependents)", "statistics")
+STREAM = "ModelStreamInfer"
+DOOR = Door("KServe", "gRPC")
 
 _FILE = "file:"
-
-logger = get_logger("ovserve.grpc")
 
 Context = grpc.ServicerContext
 
@@ -45,14 +45,14 @@ class InferenceService:
 
     def ModelReady(self, request: Any, _context: Context) -> Any:
         version = codec.parse_version(request.version, request.name)
-        return pb.ModelReadyResponse(ready=self._dataplane.model_ready(request.name, version))
+        return pb.ModelReadyResponse(ready=self._dataplane.model_ready(request.name, version, DOOR))
 
     def ServerMetadata(self, _request: Any, _context: Context) -> Any:
         return pb.ServerMetadataResponse(name="ovserve", version=VERSION, extensions=EXTENSIONS)
 
     def ModelMetadata(self, request: Any, _context: Context) -> Any:
         version = codec.parse_version(request.version, request.name)
-        metadata, versions = self._dataplane.metadata(request.name, version)
+        metadata, versions = self._dataplane.metadata(request.name, version, DOOR)
         return pb.ModelMetadataResponse(
             name=metadata.name,
             versions=map(str, versions),
@@ -64,6 +64,11 @@ class InferenceService:
     def ModelConfig(self, request: Any, _context: Context) -> Any:
         version = codec.parse_version(request.version, request.name)
         return pb.ModelConfigResponse(config=model_config(self._control.find(request.name, version)))
+
+    def ModelStatistics(self, request: Any, _context: Context) -> Any:
+        version = codec.parse_version(request.version, request.name)
+        found = self._dataplane.statistics(request.name, version)
+        return pb.ModelStatisticsResponse(model_stats=map(model_statistics, found))
 
     def RepositoryIndex(self, request: Any, _context: Context) -> Any:
         if request.repository_name:
@@ -89,7 +94,26 @@ class InferenceService:
         return pb.RepositoryModelUnloadResponse()
 
     def ModelInfer(self, request: Any, context: Context) -> Any:
-        return codec.encode(self._dataplane.infer(codec.decode(request), context))
+        return self._infer(request, context, pb.ModelInferResponse())
+
+    def answer_in_stream(self, data: bytes, caller: Caller) -> bytes:
+        """Answer a message of ModelStreamInfer: an error ends the request, and not the stream (Triton)."""
+        request_id = ""
+        answer = pb.ModelStreamInferResponse()
+        try:
+            request = pb.ModelInferRequest.FromString(data)
+            request_id = request.id
+            self._infer(request, caller, answer.infer_response)
+            answer.infer_response.parameters["triton_final_response"].bool_param = True
+            return bytes(answer.SerializeToString())
+        except Exception as error:  # noqa: BLE001 - told as an answer, and logged where it is no known one
+            told = sentence(known(error, "ModelInferRequest", request_id), request_id)
+        answer = pb.ModelStreamInferResponse(error_message=fitting(told))
+        answer.infer_response.id = request_id
+        return bytes(answer.SerializeToString())
+
+    def _infer(self, request: Any, caller: Caller, answer: Any) -> Any:
+        return codec.encode(self._dataplane.infer(codec.decode(request), caller, DOOR), answer)
 
 
 def _check_management(rpc: str, request: Any, *known: str) -> None:
@@ -101,18 +125,16 @@ def _check_management(rpc: str, request: Any, *known: str) -> None:
 
 
 def handlers(service: InferenceService) -> dict[str, Any]:
-    """Make a handler for every RPC that the protocol names.
+    """Make a handler for every RPC that the protocol names, but the stream.
 
     Messages arrive as bytes and are parsed in the handler's own thread: grpc would parse them in the one thread that
     serves all connections, and would answer unreadable ones with INTERNAL.
     """
-    return {method.name: _handler(service, method) for method in SERVICE.methods}
+    return {method.name: _handler(service, method) for method in SERVICE.methods if method.name != STREAM}
 
 
 def _handler(service: InferenceService, method: Any) -> Any:
     implementation = getattr(service, method.name, None)
-    if method.name == "ModelStreamInfer":
-        return grpc.stream_stream_rpc_method_handler(_unimplemented_stream)
     if implementation is None:
         return grpc.unary_unary_rpc_method_handler(_unimplemented(method.name))
     request_type = getattr(pb, method.input_type.name)
@@ -128,15 +150,9 @@ def _answering(method: Callable[[Any, Context], Any], request_type: Any) -> Call
             request = request_type.FromString(data)
             request_id = getattr(request, "id", "")
             return bytes(method(request, context).SerializeToString())
-        except DecodeError:
-            error: OVServeError = InvalidInput(f"the message is not a valid inference.{request_type.__name__}")
-        except OVServeError as known:
-            error = known
-        except Exception:
-            # The last line of defence: the fault goes to the log whole, and to the client without a word of it.
-            logger.exception("internal error", rpc=request_type.__name__, request_id=request_id)
-            error = OVServeError("internal error: the server's log has the details")
-        abort(context, error, request_id)
+        except Exception as error:  # noqa: BLE001 - told as a status, and logged where it is no known one
+            told = known(error, request_type.__name__, request_id)
+        abort(context, told, request_id)
 
     return answer
 
@@ -146,10 +162,6 @@ def _unimplemented(name: str) -> Callable[[bytes, Context], bytes]:
         abort(context, Unsupported(f"{name} is not supported by this server"))
 
     return refuse
-
-
-def _unimplemented_stream(_requests: Iterator[bytes], context: Context) -> Iterator[bytes]:
-    abort(context, Unsupported("ModelStreamInfer is not supported by this server"))
 
 
 def _tensor_metadata(spec: TensorSpec) -> Any:

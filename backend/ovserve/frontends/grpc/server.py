@@ -15,7 +15,8 @@ from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
 from ovserve.frontends.grpc.handler_threads import HandlerThreads
-from ovserve.frontends.grpc.kserve import SERVICE, InferenceService, handlers
+from ovserve.frontends.grpc.kserve import SERVICE, STREAM, InferenceService, handlers
+from ovserve.frontends.grpc.stream import Streams
 from ovserve.serving.registry import Registry
 
 # Health, readiness and metadata have threads of their own, so that they answer however busy the models are.
@@ -48,8 +49,11 @@ class GrpcServer:
             ThreadPoolExecutor(_PROBE_THREADS, thread_name_prefix="grpc-probe"),
             options=tuple({**_own_arguments(max_message_bytes), **channel_arguments}.items()),
         )
-        methods = handlers(InferenceService(dataplane, control))
+        service = InferenceService(dataplane, control)
+        methods = handlers(service)
         self._infer_threads = HandlerThreads("grpc-infer")
+        self._streams = Streams(service.answer_in_stream, self._infer_threads)
+        methods[STREAM] = self._streams.handler()
         methods["ModelInfer"].unary_unary.experimental_thread_pool = self._infer_threads
         # A load may take minutes: those who ask for one wait on threads of their own.
         management = ThreadPoolExecutor(_MANAGEMENT_THREADS, thread_name_prefix="grpc-management")
@@ -90,6 +94,7 @@ class GrpcServer:
 
     def stop(self, grace_s: float) -> None:
         """Refuse new calls, let those in flight finish for `grace_s` seconds, and return when all have ended."""
+        self._streams.close()
         self._server.stop(grace_s).wait()
 
     def follow(self) -> None:

@@ -3,8 +3,10 @@
 from typing import NoReturn
 
 import grpc
+from google.protobuf.message import DecodeError
 
-from ovserve.errors import Code, OVServeError
+from ovserve.errors import Code, InvalidInput, OVServeError
+from ovserve.observability.logs import get_logger
 
 STATUS = {
     Code.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
@@ -20,6 +22,8 @@ STATUS = {
     Code.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 
+logger = get_logger("ovserve.grpc")
+
 # Details travel as an HTTP/2 header, percent-encoded; peers refuse headers of more than 8 KiB in all.
 _MOST_ENCODED_BYTES = 4096
 _MOST_ID_CHARACTERS = 64
@@ -27,8 +31,25 @@ _MOST_ID_CHARACTERS = 64
 
 def abort(context: grpc.ServicerContext, error: OVServeError, request_id: str = "") -> NoReturn:
     """End the call with the error's status and sentence, prefixed with the request's id as Triton does."""
+    context.abort(STATUS[error.code], fitting(sentence(error, request_id)))
+
+
+def sentence(error: OVServeError, request_id: str) -> str:
     prefix = f"[request id: {request_id[:_MOST_ID_CHARACTERS]}] " if request_id else ""
-    context.abort(STATUS[error.code], fitting(prefix + str(error)))
+    return prefix + str(error)
+
+
+def known(error: Exception, message: str, request_id: str) -> OVServeError:
+    """Find what a caller is told of an error that ended a request, which is a `message` of the protocol.
+
+    The last line of defence: a fault goes to the log whole, and to the client without a word of it.
+    """
+    if isinstance(error, DecodeError):
+        return InvalidInput(f"the message is not a valid inference.{message}")
+    if isinstance(error, OVServeError):
+        return error
+    logger.error("internal error", rpc=message, request_id=request_id, exc_info=error)
+    return OVServeError("internal error: the server's log has the details")
 
 
 def fitting(details: str) -> str:
