@@ -10,8 +10,10 @@ from ovserve.config.settings import Settings
 from ovserve.core import Core, compose
 from ovserve.engine import openvino
 from ovserve.errors import CannotStart
+from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.server import CannotListen, GrpcServer
 from ovserve.observability.logs import get_logger
+from ovserve.security.certificates import CertificateFiles, Certificates
 from ovserve.signals import Event, Events
 from ovserve.version import VERSION
 
@@ -63,20 +65,40 @@ def _is_stopped_before(events: Events, awaited: Event) -> bool:
 
 def _listen(core: Core) -> tuple[GrpcServer, list[str]]:
     settings = core.settings
+    certificates = _certificates(settings)
+    if core.keys is not None and certificates is None and not settings.is_local:
+        logger.warning("keys come over the network unencrypted: give --tls_cert and --tls_key")
     server = GrpcServer(
         core.dataplane,
         core.control,
         core.registry,
-        max_message_bytes=settings.grpc_max_message_bytes,
+        limits=Limits(
+            settings.grpc_max_message_bytes, settings.grpc_max_connections, settings.grpc_max_concurrent_streams
+        ),
         channel_arguments=settings.channel_arguments,
+        certificates=certificates,
+        keys=core.keys,
     )
     try:
         addresses = server.bind(settings.grpc_addresses, 0 if settings.port == "auto" else settings.port)
     except CannotListen as error:
         raise CannotStart(str(error)) from error
     server.start()
-    logger.info("started", version=VERSION, openvino=openvino.VERSION, grpc=addresses)
+    logger.info(
+        "started",
+        version=VERSION,
+        openvino=openvino.VERSION,
+        grpc=addresses,
+        tls=certificates is not None,
+        keys=core.keys is not None,
+    )
     return server, addresses
+
+
+def _certificates(settings: Settings) -> Certificates | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Certificates(CertificateFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca))
 
 
 def _drain(core: Core, server: GrpcServer) -> None:

@@ -1,5 +1,6 @@
 """`ovserve` as a child process on a free loopback port."""
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,14 @@ from ovserve.errors import CannotStart
 
 _READY = re.compile(r"^ovserve: KServe v2 gRPC on (\S+)$")
 _STOP_TIMEOUT_S = 60
+_LOCKS = (
+    "API_KEY",
+    "OVSERVE_API_KEY",
+    "OVSERVE_TLS_",
+    "OVSERVE_GRPC_USE_SSL",
+    "OVSERVE_GRPC_SERVER_",
+    "OVSERVE_GRPC_ROOT_",
+)
 
 
 class ChildServer:
@@ -27,7 +36,7 @@ class ChildServer:
         self._command = [sys.executable, "-m", module, *arguments, "--port", "auto"]
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ourselves
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True, env=_open_to_us())  # noqa: S603 - ourselves
         self.pid = self._process.pid
         self.address = self._wait_until_ready()
         return self
@@ -55,3 +64,8 @@ class ChildServer:
     ) -> None:
         self.stop()
         self._process.communicate(timeout=_STOP_TIMEOUT_S)
+
+
+def _open_to_us() -> dict[str, str]:
+    """Leave out what would have the child ask us for keys and certificates."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_LOCKS)}

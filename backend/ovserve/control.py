@@ -87,7 +87,7 @@ class Control:
         if not self._is_open:
             raise NotAllowed(
                 "models are not loaded and unloaded by request where the server listens to other machines, "
-                "unless --allow_remote_management is given"
+                "unless --api_key_file guards it or --allow_remote_management is given"
             )
         return self._uploads
 

@@ -14,12 +14,16 @@ from ovserve.errors import CannotStart, LoadFailed
 from ovserve.observability.logs import get_logger
 from ovserve.pipelines.upkeep import Upkeep
 from ovserve.repository.source import Source
+from ovserve.security.key_file import make_keys
+from ovserve.security.keys import Keys
 from ovserve.serving.following import Following
 from ovserve.serving.loader import load_version
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Registry
 from ovserve.serving.view import ALL
 from ovserve.sources import absolute, make_source, make_uploads
+
+_ONE_KEY = "API_KEY"  # as OVMS
 
 logger = get_logger("ovserve")
 
@@ -34,6 +38,7 @@ class Core:
     control: Control
     source: Source
     reconciler: Reconciler
+    keys: Keys | None
 
     def load(self, *, may_be_empty: bool = False) -> None:
         """Load everything once; raises `CannotStart` where not one model can be served.
@@ -84,6 +89,7 @@ def compose(settings: Settings) -> Core:
     """Make the objects; nothing is loaded and nothing listens yet. Raises `CannotStart`."""
     for sentence in settings.without_effect:
         logger.warning(sentence)
+    keys = make_keys(settings.api_key_file, os.environ.get(_ONE_KEY))
     registry = Registry()
     engine = _engine(settings)
     if not settings.target_device:
@@ -101,11 +107,12 @@ def compose(settings: Settings) -> Core:
         settle=Upkeep(registry).follow,
         loads_at_once=settings.model_load_thread_count,
     )
-    control = Control(registry, reconciler, uploads, is_open=settings.is_local or settings.allow_remote_management)
+    is_open = settings.is_local or settings.allow_remote_management or keys is not None  # every door checks the keys
+    control = Control(registry, reconciler, uploads, is_open=is_open)
     dataplane = DataPlane(
         registry, strict_readiness=settings.strict_readiness, load_wait_seconds=settings.load_wait_seconds
     )
-    return Core(settings, registry, dataplane, control, source, reconciler)
+    return Core(settings, registry, dataplane, control, source, reconciler, keys)
 
 
 def _engine(settings: Settings) -> Engine:

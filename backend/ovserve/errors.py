@@ -11,6 +11,7 @@ OVServeError
 |-- NotReady            it exists, but cannot answer now
 |-- NotInThisMode       models are loaded and unloaded by request only in mode explicit
 |-- NotAllowed          whoever asks may not do that
+|-- Unauthenticated     who asks is not known: no key came, or none that is known
 |-- NotInRepository     a model that is to be loaded is not there, or nothing that could be taken for its configuration
 |-- LoadRejected        a model that is to be loaded cannot be
 |-- Overloaded          try again later
@@ -42,6 +43,7 @@ class Code(Enum):
     CANCELLED = auto()
     UNSUPPORTED = auto()
     FORBIDDEN = auto()
+    UNAUTHENTICATED = auto()
     ABORTED = auto()
     INTERNAL = auto()
 
@@ -90,6 +92,10 @@ class NotInThisMode(OVServeError):
 
 class NotAllowed(OVServeError):
     code = Code.FORBIDDEN
+
+
+class Unauthenticated(OVServeError):
+    code = Code.UNAUTHENTICATED
 
 
 class NotInRepository(OVServeError):

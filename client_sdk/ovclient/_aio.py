@@ -144,7 +144,7 @@ class AsyncClient(BaseClient):
     async def _run(self, call: _calls.Call[T], timeout: float | None) -> T:
         timeout_s = self._deadline_s(timeout)
         try:
-            answer = await getattr(self._opened(), call.rpc)(call.request, timeout=timeout_s)
+            answer = await getattr(self._opened(), call.rpc)(call.request, timeout=timeout_s, metadata=self._metadata)
         except grpc.aio.AioRpcError as failure:
             raise self._error(failure, timeout_s) from None
         except asyncio.CancelledError:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ovclient._errors import InvalidSetup, OVClientError
+from ovclient._key import authorization
 from ovclient._status import error_of
 from ovclient._tls import PathText, credentials
 
@@ -26,13 +27,15 @@ class BaseClient:
         server_cert: PathText | None = None,
         client_cert: PathText | None = None,
         client_key: PathText | None = None,
+        api_key: str | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
     ) -> None:
         """Connect to `address` (`host:port`, `[ipv6]:port` or `unix:path`) at the first call.
 
         `timeout` is in seconds and holds for each call that names none; `math.inf` waits for ever.
-        The certificates are PEM files; they are used with `tls=True` only.
+        The certificates are PEM files; they are used with `tls=True` only. `api_key` goes with each call, in clear
+        without `tls`.
         """
         if not address or any(character.isspace() for character in address):
             raise InvalidSetup(f"address must be host:port, got '{address}'")
@@ -43,6 +46,7 @@ class BaseClient:
         self.address = address
         self._timeout_s = _checked(timeout)
         self._credentials = credentials(server_cert, client_cert, client_key) if tls else None
+        self._metadata = authorization(api_key)
         self._options = _options(address, max_message_bytes)
         self._input_names: dict[tuple[str, str], str] = {}
         self._closed = False

@@ -145,7 +145,7 @@ class Client(BaseClient):
     def _run(self, call: _calls.Call[T], timeout: float | None) -> T:
         timeout_s = self._deadline_s(timeout)
         try:
-            answer = getattr(self._stub, call.rpc)(call.request, timeout=timeout_s)
+            answer = getattr(self._stub, call.rpc)(call.request, timeout=timeout_s, metadata=self._metadata)
         except grpc.RpcError as failure:
             raise self._error(failure, timeout_s) from None
         except ValueError:  # gRPC's word for a closed channel

@@ -17,6 +17,7 @@ from ovclient import Client, InvalidRequest, Overloaded
 from ovserve.config.settings import Settings
 from ovserve.core import Core, compose
 from ovserve.engine.reshaper import Reshaper, Slots
+from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.server import GrpcServer
 from ovserve.tensors import Shape
 
@@ -27,7 +28,7 @@ class Served:
     def __init__(self, core: Core) -> None:
         core.load()
         self.model = core.registry.find("m")
-        self._server = GrpcServer(core.dataplane, core.control, core.registry, max_message_bytes=1 << 20)
+        self._server = GrpcServer(core.dataplane, core.control, core.registry, limits=Limits(1 << 20))
         (self.address,) = self._server.bind(["127.0.0.1"], 0)
         self._server.start()
         core.dataplane.open()

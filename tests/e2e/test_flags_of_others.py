@@ -40,10 +40,10 @@ def test_each_flag_without_effect_is_one_warning(serve: Serve, repository: Path)
     small_models.save(adding(1), repository / "m/1")
     ovms = ("--rest_workers", "4", "--grpc_max_threads", "8", "--allowed_origins", "*", "--rest_port", "0")
     triton = ("--backend-directory=/nowhere", "--model-load-retry-count=3", "--log-warning=true")
-    server = serve("--model-repository", str(repository), *ovms, *triton, env={"OVSERVE_API_KEY_FILE": "/nowhere"})
+    server = serve("--model-repository", str(repository), *ovms, *triton, env={"OVSERVE_ALLOWED_METHODS": "*"})
     server.stop()
     warned = re.findall(r"\[warning *\] --(\w+) has no effect: \w+", server.log)
-    expected = ["allowed_origins", "api_key_file", "backend_directory", "grpc_max_threads", "model_load_retry_count"]
+    expected = ["allowed_methods", "allowed_origins", "backend_directory", "grpc_max_threads", "model_load_retry_count"]
     assert sorted(warned) == [*expected, "rest_workers"]
 
 

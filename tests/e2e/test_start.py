@@ -379,6 +379,8 @@ WRONG = {
     "queue_timeout": ["-1", "x", "nan", ""],
     "grpc_channel_arguments": ["x", "a=", "=1", "a=1,", "a=1,b", "a=1=2", "a=2147483648", "a=-2147483649"],
     "grpc_max_message_bytes": ["1023", "2147483648", "x", "1GiB"],
+    "grpc_max_connections": ["0", "-1", "1000001", "x", ""],
+    "grpc_max_concurrent_streams": ["0", "-1", "1000001", "x", ""],
     "exit_timeout_secs": ["-1", "x", "nan"],
     "shape": ["", "word", "(1,3", "(1,,3)", "[1,3]", "{a:(1,3)", "{}", '{"a": 1}', "{a:(1,3),a:auto}", "{a}"],
     "batch_size": ["", "x", "1.5", "-2", "9:8", "0:3"],
@@ -411,9 +413,11 @@ ANYTHING_GOES = {
     "target_device",
 }  # any text
 ANYTHING_GOES |= {"log_path", "api_key_file", "backend_directory", "metrics_list"}
+ANYTHING_GOES |= {"tls_cert", "tls_key", "tls_client_ca"}
 ANYTHING_GOES |= {"allowed_origins", "allowed_methods", "allowed_headers"}
 SWITCHES = {"strict_shape", "allow_symlinks", "allow_remote_management", "allow_code_upload", "exit_on_error"}
 SWITCHES |= {"strict_readiness", "disable_auto_complete_config", "log_info", "log_warning", "log_error"}
+SWITCHES |= {"grpc_use_ssl", "grpc_use_ssl_mutual"}
 SWITCHES |= {"metrics_enable", "allow_credentials", "stateful", "idle_sequence_cleanup", "low_latency_transformation"}
 
 

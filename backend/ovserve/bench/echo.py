@@ -13,6 +13,7 @@ from cyclopts import App, Parameter
 from ovserve.config.settings import Settings
 from ovserve.core import compose
 from ovserve.errors import CannotStart
+from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.server import GrpcServer
 from ovserve.observability import logs
 from ovserve.requests import Caller, InferRequest, InferResponse
@@ -67,7 +68,8 @@ def serve(*, settings: Annotated[Settings | None, Parameter(name="*")] = None) -
     except CannotStart as error:
         sys.exit(f"ovserve: {error}")
     replace_by_echoes(core.registry)
-    server = GrpcServer(core.dataplane, core.control, core.registry, max_message_bytes=settings.grpc_max_message_bytes)
+    limits = Limits(settings.grpc_max_message_bytes)
+    server = GrpcServer(core.dataplane, core.control, core.registry, limits=limits)
     addresses = server.bind(settings.grpc_addresses, 0)
     server.start()
     core.dataplane.open()

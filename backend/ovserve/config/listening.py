@@ -9,6 +9,7 @@ from ovserve.config.channel_arguments import parse_channel_arguments
 from ovserve.config.names import also
 
 GIB = 1 << 30
+_MOST = 1_000_000
 
 
 def _well_formed(text: str) -> str:
@@ -30,6 +31,11 @@ class Listening(BaseModel):
     )
     grpc_channel_arguments: Annotated[str, AfterValidator(_well_formed)] = Field(
         default="", description="Arguments of gRPC's server as NAME=VALUE,NAME=VALUE."
+    )
+
+    grpc_max_connections: int = Field(default=1000, ge=1, le=_MOST, description="Clients connected to gRPC at once.")
+    grpc_max_concurrent_streams: int = Field(
+        default=1000, ge=1, le=_MOST, description="Calls under way at once on one gRPC connection; more wait."
     )
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from ovserve.config.listening import Listening
 from ovserve.config.loading import Loading
 from ovserve.config.log_flags import Logging
 from ovserve.config.model_flags import ModelFlags
+from ovserve.config.security_flags import SecurityFlags
 from ovserve.config.source import Source
 from ovserve.config.without_effect import WithoutEffect
 
@@ -19,7 +20,7 @@ def _existing(path: Path) -> Path:
     return path
 
 
-class Settings(WithoutEffect, Logging, Loading, Listening, ModelFlags, Source):
+class Settings(WithoutEffect, Logging, Loading, SecurityFlags, Listening, ModelFlags, Source):
     """Everything that can be set, with OVMS's or Triton's name where they have one."""
 
     cpu_extension: Annotated[Path, AfterValidator(_existing)] | None = Field(

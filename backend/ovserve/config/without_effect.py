@@ -65,9 +65,6 @@ class WithoutEffect(BaseModel):
     allowed_origins: _Text = Field(default=None, description=_NO_REST)
     allowed_methods: _Text = Field(default=None, description=_NO_REST)
     allowed_headers: _Text = Field(default=None, description=_NO_REST)
-    api_key_file: Annotated[Path | None, WITHOUT_EFFECT] = Field(
-        default=None, description="it guards OVMS's generative API, which is not here: no request needs a key"
-    )
     grpc_workers: Annotated[int, AfterValidator(_up_to_the_cores), WITHOUT_EFFECT] = Field(
         default=1, description="one gRPC server has the threads of all"
     )

@@ -1,7 +1,7 @@
 """What a crew tells its worker processes and what they answer, as pickles through pipes."""
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from ovclient.bench.loop import Tally
@@ -11,7 +11,7 @@ from ovclient.bench.loop import Tally
 class Setup:
     """First word to a worker: the arguments of its clients and the message they send; answered with True."""
 
-    client: dict[str, Any]
+    client: dict[str, Any] = field(repr=False)  # there may be a key in it
     message: bytes
 
 

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +26,8 @@ class Connection:
     """PEM file of this client's certificate, for a server that asks for one."""
     client_key: Path | None = None
     """PEM file of its private key."""
+    api_key: Annotated[str | None, Parameter(show_default=False)] = field(default=None, repr=False)
+    """Key for a server that asks for one; as a variable no other user sees it."""
     timeout: Annotated[float, Parameter(validator=Number(gt=0))] = 60.0
     """Seconds to wait for an answer."""
 
@@ -42,6 +44,7 @@ class Connection:
             "server_cert": self.server_cert,
             "client_cert": self.client_cert,
             "client_key": self.client_key,
+            "api_key": self.api_key,
             "timeout": self.timeout,
         }
 

@@ -57,7 +57,7 @@ OVMS: list[tuple[str, dict[str, Any] | str]] = [
     ("--allowed_origins '*'", NO_REST),
     ("--allowed_methods GET", NO_REST),
     ("--allowed_headers '*'", NO_REST),
-    ("--api_key_file k", "no request needs a key"),
+    ("--api_key_file k", {"api_key_file": Path("k")}),
     ("--sequence_cleaner_poll_wait_minutes 5", NO_STATE),
     ("--stateful false", {"stateful": False}),
     ("--idle_sequence_cleanup false", NO_STATE),
@@ -106,6 +106,14 @@ TRITON: list[tuple[str, dict[str, Any] | str]] = [
     ("--log-warning=false", BY_LEVEL),
     ("--log-error=false", BY_LEVEL),
     ("--log-file=l", {"log_path": Path("l")}),
+    (
+        "--grpc-use-ssl=true --grpc-server-cert=c --grpc-server-key=k",
+        {"tls_cert": Path("c"), "tls_key": Path("k"), "tls_client_ca": None},
+    ),
+    (
+        "--grpc-use-ssl-mutual 1 --grpc-server-cert=c --grpc-server-key=k --grpc-root-cert=a",
+        {"tls_cert": Path("c"), "tls_key": Path("k"), "tls_client_ca": Path("a")},
+    ),
 ]
 
 

@@ -14,9 +14,14 @@ from grpc_reflection.v1alpha import reflection
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
+from ovserve.frontends.grpc.credentials import credentials
 from ovserve.frontends.grpc.handler_threads import HandlerThreads
 from ovserve.frontends.grpc.kserve import SERVICE, STREAM, InferenceService, handlers
+from ovserve.frontends.grpc.limits import Limits
+from ovserve.frontends.grpc.rights import RightsCheck
 from ovserve.frontends.grpc.stream import Streams
+from ovserve.security.certificates import Certificates
+from ovserve.security.keys import Keys
 from ovserve.serving.registry import Registry
 
 # Health, readiness and metadata have threads of their own, so that they answer however busy the models are.
@@ -24,6 +29,7 @@ _PROBE_THREADS = 4
 _MANAGEMENT_THREADS = 4
 # Requests beyond what the models admit need a thread too, for the moment it takes to refuse them.
 _SPARE_THREADS = 16
+_OWN_ARGUMENTS = {"grpc.so_reuseport": 0}  # else a second server starts silently and takes half of the connections
 
 
 class CannotListen(OVServeError):
@@ -39,15 +45,19 @@ class GrpcServer:
         control: Control,
         registry: Registry,
         *,
-        max_message_bytes: int,
+        limits: Limits,
         channel_arguments: Mapping[str, str | int] = MappingProxyType({}),
+        certificates: Certificates | None = None,
+        keys: Keys | None = None,
     ) -> None:
         self._dataplane = dataplane
         self._registry = registry
+        self._certificates = certificates
         self._health = grpc_health.HealthServicer(experimental_non_blocking=True)
         self._server = grpc.server(
             ThreadPoolExecutor(_PROBE_THREADS, thread_name_prefix="grpc-probe"),
-            options=tuple({**_own_arguments(max_message_bytes), **channel_arguments}.items()),
+            options=tuple({**_OWN_ARGUMENTS, **limits.channel_arguments(), **channel_arguments}.items()),
+            interceptors=[] if keys is None else [RightsCheck(keys)],
         )
         service = InferenceService(dataplane, control)
         methods = handlers(service)
@@ -77,13 +87,18 @@ class GrpcServer:
             host = f"[{address}]" if ":" in address else address
             try:
                 _check_free(address, port)
-                port = self._server.add_insecure_port(f"{host}:{port}")
+                port = self._add_port(f"{host}:{port}")
             except OSError as error:
                 raise CannotListen(f"cannot listen on {host}:{port} for gRPC: {error.strerror}") from error
             except RuntimeError as error:
                 raise CannotListen(f"cannot listen on {host}:{port} for gRPC") from error
             bound.append(f"{host}:{port}")
         return bound
+
+    def _add_port(self, address: str) -> int:
+        if self._certificates is None:
+            return self._server.add_insecure_port(address)
+        return self._server.add_secure_port(address, credentials(self._certificates))
 
     def start(self) -> None:
         self._server.start()
@@ -111,14 +126,6 @@ class GrpcServer:
     def _publish(self, service: str, *, ready: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
         self._health.set(service, status)
-
-
-def _own_arguments(max_message_bytes: int) -> dict[str, str | int]:
-    return {
-        "grpc.so_reuseport": 0,  # else a second server starts silently and takes half of the connections
-        "grpc.max_receive_message_length": max_message_bytes,
-        "grpc.max_send_message_length": max_message_bytes,
-    }
 
 
 def _check_free(address: str, port: int) -> None:

@@ -18,6 +18,7 @@ STATUS = {
     Code.CANCELLED: grpc.StatusCode.CANCELLED,
     Code.UNSUPPORTED: grpc.StatusCode.UNIMPLEMENTED,
     Code.FORBIDDEN: grpc.StatusCode.PERMISSION_DENIED,
+    Code.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
     Code.ABORTED: grpc.StatusCode.ABORTED,
     Code.INTERNAL: grpc.StatusCode.INTERNAL,
 }

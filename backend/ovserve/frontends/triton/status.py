@@ -14,6 +14,7 @@ STATUS = {
     Code.CANCELLED: "CANCELLED",
     Code.UNSUPPORTED: "UNSUPPORTED",
     Code.FORBIDDEN: "INTERNAL",  # nobody is asked for rights here
+    Code.UNAUTHENTICATED: "INTERNAL",  # nor for keys
     Code.ABORTED: "INTERNAL",  # pipelines are Triton's own there
     Code.INTERNAL: "INTERNAL",
 }

@@ -1,0 +1,85 @@
+"""Which right each RPC needs, and its check before anything of the request is read."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import grpc
+
+from ovserve.errors import OVServeError
+from ovserve.frontends.grpc.status import abort
+from ovserve.observability.logs import get_logger
+from ovserve.security.keys import Keys, Right, presented_key
+
+_KSERVE = "/inference.GRPCInferenceService/"
+_PREDICTION = "/tensorflow.serving.PredictionService/"
+_MODELS = "/tensorflow.serving.ModelService/"
+
+# None: open to everybody. Liveness and readiness are for probes, which have no keys; reflection tells what is public.
+RIGHTS: Mapping[str, Right | None] = {
+    f"{_KSERVE}ServerLive": None,
+    f"{_KSERVE}ServerReady": None,
+    f"{_KSERVE}ModelReady": None,
+    f"{_KSERVE}ServerMetadata": Right.INFERENCE,
+    f"{_KSERVE}ModelMetadata": Right.INFERENCE,
+    f"{_KSERVE}ModelConfig": Right.INFERENCE,
+    f"{_KSERVE}ModelInfer": Right.INFERENCE,
+    f"{_KSERVE}ModelStreamInfer": Right.INFERENCE,
+    f"{_KSERVE}RepositoryIndex": Right.INFERENCE,
+    f"{_KSERVE}SystemSharedMemoryStatus": Right.INFERENCE,
+    f"{_KSERVE}SystemSharedMemoryRegister": Right.INFERENCE,
+    f"{_KSERVE}SystemSharedMemoryUnregister": Right.INFERENCE,
+    f"{_KSERVE}CudaSharedMemoryStatus": Right.INFERENCE,
+    f"{_KSERVE}CudaSharedMemoryRegister": Right.INFERENCE,
+    f"{_KSERVE}CudaSharedMemoryUnregister": Right.INFERENCE,
+    f"{_KSERVE}ModelStatistics": Right.METRICS,
+    f"{_KSERVE}RepositoryModelLoad": Right.MANAGEMENT,
+    f"{_KSERVE}RepositoryModelUnload": Right.MANAGEMENT,
+    f"{_KSERVE}TraceSetting": Right.MANAGEMENT,
+    f"{_KSERVE}LogSettings": Right.MANAGEMENT,
+    f"{_PREDICTION}Predict": Right.INFERENCE,
+    f"{_PREDICTION}Classify": Right.INFERENCE,
+    f"{_PREDICTION}Regress": Right.INFERENCE,
+    f"{_PREDICTION}MultiInference": Right.INFERENCE,
+    f"{_PREDICTION}GetModelMetadata": Right.INFERENCE,
+    f"{_MODELS}GetModelStatus": Right.INFERENCE,
+    f"{_MODELS}HandleReloadConfigRequest": Right.MANAGEMENT,
+    "/grpc.health.v1.Health/Check": None,
+    "/grpc.health.v1.Health/List": None,
+    "/grpc.health.v1.Health/Watch": None,
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": None,
+}
+
+# What the table does not name is refused to all but those who may do everything that matters.
+UNNAMED = Right.MANAGEMENT
+
+logger = get_logger("ovserve.grpc")
+
+
+class RightsCheck(grpc.ServerInterceptor):  # type: ignore[type-arg] # only the stubs know any
+    """Refuses calls whose key lacks the right; a refused call's message is never received, however large it is."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def intercept_service(self, continuation: Callable[[Any], Any], details: grpc.HandlerCallDetails) -> Any:
+        right = RIGHTS.get(details.method, UNNAMED)
+        if right is None:
+            return continuation(details)
+        try:
+            self._keys.check(_presented(details.invocation_metadata), right, details.method.rpartition("/")[2])
+        except OVServeError as error:
+            return _refusing(details.method, error)
+        return continuation(details)
+
+
+def _presented(metadata: Any) -> str | None:
+    found = {name: value for name, value in metadata or () if isinstance(value, str)}
+    return presented_key(found.get("authorization"), found.get("x-api-key"))
+
+
+def _refusing(method: str, error: OVServeError) -> Any:
+    def refuse(_requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        logger.debug("refused", rpc=method, peer=context.peer(), reason=str(error))
+        abort(context, error)
+
+    return grpc.stream_stream_rpc_method_handler(refuse)  # a stream: only of such nothing is received unasked

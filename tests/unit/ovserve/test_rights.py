@@ -1,0 +1,30 @@
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+from tritonclient.grpc import service_pb2
+
+from ovserve.frontends.grpc.rights import RIGHTS
+from ovserve.security.keys import Right
+
+SERVICES = [
+    service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"],
+    health_pb2.DESCRIPTOR.services_by_name["Health"],
+    reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"],
+]
+
+
+def test_every_call_of_every_service_has_its_right() -> None:
+    calls = {f"/{service.full_name}/{method.name}" for service in SERVICES for method in service.methods}
+    assert len(SERVICES[0].methods) == 20
+    assert calls - RIGHTS.keys() == set()
+
+
+def test_only_probes_and_reflection_are_open() -> None:
+    assert {call.rpartition("/")[2] for call, right in RIGHTS.items() if right is None} == {
+        *("ServerLive", "ServerReady", "ModelReady", "Check", "List", "Watch", "ServerReflectionInfo"),
+    }
+
+
+def test_what_changes_the_server_needs_the_right_to_manage() -> None:
+    assert {call.rpartition("/")[2] for call, right in RIGHTS.items() if right is Right.MANAGEMENT} == {
+        *("RepositoryModelLoad", "RepositoryModelUnload", "TraceSetting", "LogSettings", "HandleReloadConfigRequest"),
+    }
