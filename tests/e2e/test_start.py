@@ -376,6 +376,7 @@ WRONG = {
     "model_version_policy": ["", "latest", "{}", '{"latest": 2}', '{"specific": {"versions": [0]}}'],
     "auto_shape_cache": ["0", "10001", "x", ""],
     "max_queue": ["-1", "x", ""],
+    "max_image_pixels": ["0", "x", ""],
     "queue_timeout": ["-1", "x", "nan", ""],
     "grpc_channel_arguments": ["x", "a=", "=1", "a=1,", "a=1,b", "a=1=2", "a=2147483648", "a=-2147483649"],
     "grpc_max_message_bytes": ["1023", "2147483648", "x", "1GiB"],

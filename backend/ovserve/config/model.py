@@ -23,6 +23,7 @@ from ovserve.config.version_policy import Latest, VersionPolicy, parse_version_p
 
 MAX_NIREQ = 100_000  # as OVMS (spec A.2)
 MAX_AUTO_SHAPES = 10_000
+MAX_IMAGE_PIXELS = 64_000_000
 WAITING_PER_SLOT = 16
 
 
@@ -32,9 +33,10 @@ def _from_text(parse: Callable[[str], Any]) -> PlainValidator:
 
 
 class ModelConfig(BaseModel):
-    """One model's settings; as OVMS's (spec A.2), but max_queue, queue_timeout, auto_shape_cache and strict_shape.
+    """One model's settings, as OVMS's (spec A.2).
 
-    Shapes are those of the tensors that clients see, under the names that clients use.
+    Ours are max_queue, queue_timeout, auto_shape_cache, strict_shape and max_image_pixels. Shapes are those
+    of the tensors that clients see, under the names that clients use.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -55,6 +57,7 @@ class ModelConfig(BaseModel):
     )
     batch_size: Annotated[BatchSetting | None, _from_text(parse_batch_size)] = None
     strict_shape: bool = Field(default=False, description="refuse a model that cannot take the shape asked for")
+    max_image_pixels: int = Field(default=MAX_IMAGE_PIXELS, ge=1, description="of an image sent as JPEG or PNG")
     layout: Annotated[Layouts | None, _from_text(parse_layouts)] = None
     mean: Annotated[Numbers | None, _from_text(parse_numbers)] = None
     scale: Annotated[Numbers | None, _from_text(parse_divisors)] = None

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ovserve.config.layouts import parse_layouts
-from ovserve.config.model import MAX_AUTO_SHAPES, MAX_NIREQ
+from ovserve.config.model import MAX_AUTO_SHAPES, MAX_IMAGE_PIXELS, MAX_NIREQ
 from ovserve.config.plugin_config import PluginConfig, translate
 from ovserve.config.preprocessing import parse_color_format, parse_divisors, parse_numbers, parse_precision
 from ovserve.config.shapes import parse_batch_size, parse_shapes
@@ -91,6 +91,9 @@ class ModelFlags(BaseModel):
     )
     strict_shape: bool = Field(
         default=False, description="Refuse a model that cannot take the shape asked for, instead of serving its own."
+    )
+    max_image_pixels: int = Field(
+        default=MAX_IMAGE_PIXELS, ge=1, description="Pixels that an image sent as JPEG or PNG may have."
     )
     layout: Annotated[str | None, BeforeValidator(_as_text), _grammar(parse_layouts)] = Field(
         default=None,

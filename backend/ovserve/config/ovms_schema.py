@@ -68,6 +68,7 @@ class ModelEntry(Part):
     queue_timeout: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0
     auto_shape_cache: Annotated[int, Field(ge=1)] = 1
     strict_shape: bool = False
+    max_image_pixels: Annotated[int, Field(ge=1)] = 1
     allow_cache: bool = False
     custom_loader_options: dict[str, Any] = Field(default_factory=dict)
     graph_path: str = ""

@@ -15,6 +15,7 @@ from ovserve.pipelines.plan import Plan
 from ovserve.pipelines.run import Run
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
+from ovserve.serving.encoded import EncodedInputs
 from ovserve.serving.in_flight import InFlight
 from ovserve.serving.servable import Servable
 from ovserve.serving.statistics import Statistics
@@ -49,6 +50,13 @@ class Pipeline:
         self.plan = plan
         self.members = members
         self._signature = Signature(f"pipeline '{plan.name}'", plan.inputs, plan.outputs)
+        self._encoded = EncodedInputs(
+            self._signature.label,
+            plan.inputs,
+            config,
+            slots=self.slots,
+            demultiplexed=plan.demultiplies is not None,
+        )
         self._admitted = BoundedSemaphore(self.admitted_at_once)
         self._executor = ThreadPoolExecutor(max(1, self.slots - 1), thread_name_prefix="pipeline")
 
@@ -61,12 +69,13 @@ class Pipeline:
         return {"pipeline": json.dumps(describe(self.plan, self.members))}
 
     def infer(self, request: InferRequest, caller: Caller, *, admitted: bool = False) -> InferResponse:
-        self._signature.check(request)
         if not self._admitted.acquire(blocking=admitted):
             raise Overloaded(
                 f"{self._signature.label}: {self.admitted_at_once} requests are being answered already; try again later"
             )
         try:
+            request = self._encoded.decode(request, caller, admitted=True)
+            self._signature.check(request)
             with ExitStack() as leases:
                 for servable in (self, *self.members.values()):
                     leases.enter_context(servable.in_flight)

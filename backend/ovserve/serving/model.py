@@ -12,6 +12,7 @@ from ovserve.engine.reshaper import Reshaper, Slots
 from ovserve.errors import InferenceFailed, InvalidInput
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
+from ovserve.serving.encoded import EncodedInputs
 from ovserve.serving.in_flight import InFlight
 from ovserve.serving.statistics import Statistics
 from ovserve.serving.variants import Shapes, Variants
@@ -36,6 +37,7 @@ class Model:
         self._signature = Signature(
             f"model '{config.name}' version {version}", loaded.inputs, loaded.outputs, self.auto
         )
+        self._encoded = EncodedInputs(self._signature.label, self.taken, config, slots=self.slots)
         self._dry_run = loaded.dry_run
         self._general = loaded.slots
         self._variants = None if loaded.reshaper is None else self._make_variants(loaded.reshaper)
@@ -68,7 +70,7 @@ class Model:
     def admitted_at_once(self) -> int:
         """How many requests may be inside at the same time, running or waiting."""
         waiting = 0 if self._variants is None else self.config.queue_for(self.slots)
-        return self._turns.admitted_at_once + waiting
+        return self._turns.admitted_at_once + waiting + self._encoded.admitted_at_once
 
     @property
     def described(self) -> dict[str, str]:
@@ -80,6 +82,7 @@ class Model:
         return self._signature.taken
 
     def infer(self, request: InferRequest, caller: Caller, *, admitted: bool = False) -> InferResponse:
+        request = self._encoded.decode(request, caller, admitted=admitted)
         self._signature.check(request)
         begun_ns = perf_counter_ns()
         with self.in_flight:
