@@ -9,13 +9,17 @@ from types import MappingProxyType
 import grpc
 from grpc_health.v1 import health as grpc_health
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+from tritonclient.grpc import service_pb2
 
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
+from ovserve.frontends.grpc import tfs
 from ovserve.frontends.grpc.handler_threads import HandlerThreads
 from ovserve.frontends.grpc.kserve import SERVICE, InferenceService, handlers
+from ovserve.frontends.grpc.reflected import make_pool
+from ovserve.frontends.tfs.messages import POOL
 from ovserve.serving.registry import Registry
 
 # Health, readiness and metadata have threads of their own, so that they answer however busy the models are.
@@ -30,7 +34,7 @@ class CannotListen(OVServeError):
 
 
 class GrpcServer:
-    """KServe v2, grpc.health.v1 and reflection on the addresses given."""
+    """KServe v2, TensorFlow Serving, grpc.health.v1 and reflection on the addresses given."""
 
     def __init__(
         self,
@@ -56,9 +60,15 @@ class GrpcServer:
         for name in ("RepositoryModelLoad", "RepositoryModelUnload"):
             methods[name].unary_unary.experimental_thread_pool = management
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE.full_name, methods),))
+        of_tfs = tfs.handlers(tfs.Service(dataplane, control))
+        of_tfs[tfs.PREDICTION]["Predict"].unary_unary.experimental_thread_pool = self._infer_threads
+        for service, tfs_methods in of_tfs.items():
+            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, tfs_methods),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (SERVICE.full_name, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
+        names = (SERVICE.full_name, *of_tfs, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME)
+        known = [service_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR]
+        known += [POOL.FindFileContainingSymbol(service) for service in of_tfs]
+        reflection.enable_server_reflection(names, self._server, make_pool(known))
         self._following = threading.Lock()
         self.follow()
         registry.on_change(self.follow)
