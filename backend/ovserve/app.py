@@ -51,7 +51,8 @@ def run(settings: Settings) -> int:
         with core.following():
             print(f"ovserve: KServe v2 gRPC on {', '.join(addresses)}", flush=True)
             while events.get() is not Event.STOP:
-                core.reconciler.dirty.set()
+                if settings.control_mode != "none":
+                    core.reconciler.dirty.set()
         _drain(core, server)
     return 0
 

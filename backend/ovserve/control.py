@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 
-from ovserve.errors import LoadFailed, LoadRejected, NotAllowed, NotConfigured, NotInRepository, NotInThisMode
+from ovserve.errors import LoadFailed, LoadRejected, NotAllowed, NotConfigured, NotFound, NotInRepository, NotInThisMode
 from ovserve.repository.uploads import Uploads
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Entry, Registry, State, VersionStatus
@@ -20,6 +21,26 @@ class IndexRow:
     name: str
     version: int | None
     state: str
+    reason: str
+
+
+class Fault(Enum):
+    """What keeps a version from being served: it failed, or a pipeline lacks a model or does not fit it."""
+
+    FAILED = auto()
+    MEMBER_MISSING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a version stands in its life, as TensorFlow Serving and OVMS tell it.
+
+    `reason` says what the fault is or, where there is none, why it is served otherwise than asked for, or not yet.
+    """
+
+    version: int
+    state: State
+    fault: Fault | None
     reason: str
 
 
@@ -50,6 +71,31 @@ class Control:
         rows += [IndexRow(name, None, "", "") for name in found if name not in entries]
         rows.sort(key=lambda row: (row.name, row.version or 0))
         return [row for row in rows if row.state == "READY" or not ready_only]
+
+    def standings(self, name: str, version: int | None = None) -> list[Standing]:
+        """Tell the state of each version that is known, or of one, also of models that are gone; raises `NotFound`."""
+        entry = self._registry.entries.get(name)
+        if entry is None:
+            raise NotFound(f"model '{name}' is not found")
+        if version is not None and version not in entry.versions:
+            known = ", ".join(map(str, sorted(entry.versions))) or "none"
+            raise NotFound(f"model '{name}' version {version} is not found; known: {known}")
+        numbers = sorted(entry.versions) if version is None else [version]
+        failed = Fault.MEMBER_MISSING if self._reconciler.is_pipeline(name) else Fault.FAILED
+        return [_standing(number, entry, failed) for number in numbers]
+
+    def all_standings(self) -> dict[str, list[Standing]]:
+        """Tell the state of every version of every model, by name."""
+        return {name: self.standings(name) for name in sorted(self._registry.entries)}
+
+    def reload(self) -> bool:
+        """Look at the configuration and the repository now, try again what failed, and tell whether anything changed.
+
+        What follows from the look is done when this returns. Raises `NotAllowed`, and `ReloadFailed` where not
+        all can be served; what can be is served all the same.
+        """
+        self._check_open()
+        return self._reconciler.reload()
 
     def load(self, name: str, config: str | None = None, files: Mapping[str, bytes] | None = None) -> None:
         """Load a model as it lies in the repository now, or load it anew where it has changed.
@@ -84,12 +130,15 @@ class Control:
     def _checked_uploads(self) -> Uploads:
         if self._uploads is None:
             raise NotInThisMode("models are loaded and unloaded by request only with --model_control_mode explicit")
+        self._check_open()
+        return self._uploads
+
+    def _check_open(self) -> None:
         if not self._is_open:
             raise NotAllowed(
                 "models are not loaded and unloaded by request where the server listens to other machines, "
                 "unless --api_key_file guards it or --allow_remote_management is given"
             )
-        return self._uploads
 
     def _found(self) -> Collection[str]:
         if self._uploads is None:
@@ -127,6 +176,15 @@ def _reason(status: VersionStatus, entry: Entry) -> str:
     is_last = status.state is State.END and not entry.available
     of_model = entry.cause if is_last or status.state is State.AVAILABLE else None
     return "; ".join(filter(None, (status.cause or status.note, of_model)))
+
+
+def _standing(number: int, entry: Entry, failed: Fault) -> Standing:
+    status = entry.versions[number]
+    if status.state is State.END:
+        lost = entry.cause if not entry.available else None
+        return Standing(number, status.state, None if lost is None else failed, lost or "")
+    fault = failed if status.cause is not None else None
+    return Standing(number, status.state, fault, _reason(status, entry))
 
 
 def _state(status: VersionStatus) -> str:

@@ -14,6 +14,12 @@ OVServeError
 |-- Unauthenticated     who asks is not known: no key came, or none that is known
 |-- NotInRepository     a model that is to be loaded is not there, or nothing that could be taken for its configuration
 |-- LoadRejected        a model that is to be loaded cannot be
+|-- ReloadFailed        a look at everything, by request, found what cannot be served
+|   |-- ConfigMissing       the configuration file cannot be opened
+|   |-- ConfigRefused       the configuration file as a whole, or the repository, cannot be used
+|   |-- PlaceMissing        a model's folder cannot be used
+|   |-- EntryRefused        a model or pipeline is not configured as it has to be
+|   `-- VersionsFailed      versions that are there cannot be loaded
 |-- Overloaded          try again later
 |-- DeadlineExceeded    the caller's time is over
 |-- Cancelled           the caller has gone
@@ -22,6 +28,8 @@ OVServeError
 |-- NoContent           a pipeline found nothing, and what nothing looks like is not known
 |-- LoadFailed          a model version cannot be served; the cause may be told to clients, the path may not
 |   |-- NotConfigured   what lies there cannot be taken for its configuration
+|   |-- NoVersion       there is a folder, and no version in it
+|   |-- NotOpened       a configuration file cannot be opened
 |   `-- Unreadable      whether it can be served is not known: its files cannot be looked at
 |-- ConfigInvalid       a configuration file as a whole is refused; its name may be told to clients, its path may not
 `-- CannotStart         nothing can be served, for the one who starts the server
@@ -106,6 +114,30 @@ class LoadRejected(OVServeError):
     code = Code.INVALID  # as Triton
 
 
+class ReloadFailed(OVServeError):
+    pass
+
+
+class ConfigMissing(ReloadFailed):
+    pass
+
+
+class ConfigRefused(ReloadFailed):
+    code = Code.PRECONDITION  # as OVMS
+
+
+class PlaceMissing(ReloadFailed):
+    code = Code.INVALID  # as OVMS
+
+
+class EntryRefused(ReloadFailed):
+    pass
+
+
+class VersionsFailed(ReloadFailed):
+    pass
+
+
 class Overloaded(OVServeError):
     code = Code.OVERLOADED
 
@@ -147,6 +179,14 @@ class NotConfigured(LoadFailed):
     """What should be the configuration of a model is none, or is that of another one."""
 
 
+class NoVersion(LoadFailed):
+    """A folder is there, and no version of a model in it."""
+
+
+class NotOpened(LoadFailed):
+    """A configuration file is not there, or may not be read."""
+
+
 class Unreadable(LoadFailed):
     """A folder is there but cannot be looked at, so nothing is known of what is in it."""
 
@@ -159,9 +199,10 @@ class ConfigInvalid(OVServeError):
 
     code = Code.PRECONDITION
 
-    def __init__(self, cause: str, path: Path) -> None:
+    def __init__(self, cause: str, path: Path, *, is_opened: bool = True) -> None:
         super().__init__(f"{path.name}: {cause}")
         self.path = path
+        self.is_opened = is_opened
 
 
 class CannotStart(OVServeError):

@@ -16,34 +16,36 @@ Array = npt.NDArray[Any]
 
 
 class DType(Enum):
-    """A datatype and its name in each language: KServe v2, numpy, OpenVINO.
+    """A datatype and its name in each language: KServe v2, numpy, OpenVINO, TensorFlow.
 
     numpy has no bfloat16, so BF16 travels as the 16-bit pattern; BYTES as an object array of `bytes`.
     """
 
-    BOOL = ("BOOL", np.dtype(np.bool_), "boolean")
-    UINT8 = ("UINT8", np.dtype(np.uint8), "u8")
-    UINT16 = ("UINT16", np.dtype(np.uint16), "u16")
-    UINT32 = ("UINT32", np.dtype(np.uint32), "u32")
-    UINT64 = ("UINT64", np.dtype(np.uint64), "u64")
-    INT8 = ("INT8", np.dtype(np.int8), "i8")
-    INT16 = ("INT16", np.dtype(np.int16), "i16")
-    INT32 = ("INT32", np.dtype(np.int32), "i32")
-    INT64 = ("INT64", np.dtype(np.int64), "i64")
-    FP16 = ("FP16", np.dtype(np.float16), "f16")
-    BF16 = ("BF16", np.dtype(np.uint16), "bf16")
-    FP32 = ("FP32", np.dtype(np.float32), "f32")
-    FP64 = ("FP64", np.dtype(np.float64), "f64")
-    BYTES = ("BYTES", np.dtype(np.object_), "string")
+    BOOL = ("BOOL", np.dtype(np.bool_), "boolean", "DT_BOOL")
+    UINT8 = ("UINT8", np.dtype(np.uint8), "u8", "DT_UINT8")
+    UINT16 = ("UINT16", np.dtype(np.uint16), "u16", "DT_UINT16")
+    UINT32 = ("UINT32", np.dtype(np.uint32), "u32", "DT_UINT32")
+    UINT64 = ("UINT64", np.dtype(np.uint64), "u64", "DT_UINT64")
+    INT8 = ("INT8", np.dtype(np.int8), "i8", "DT_INT8")
+    INT16 = ("INT16", np.dtype(np.int16), "i16", "DT_INT16")
+    INT32 = ("INT32", np.dtype(np.int32), "i32", "DT_INT32")
+    INT64 = ("INT64", np.dtype(np.int64), "i64", "DT_INT64")
+    FP16 = ("FP16", np.dtype(np.float16), "f16", "DT_HALF")
+    BF16 = ("BF16", np.dtype(np.uint16), "bf16", "DT_BFLOAT16")
+    FP32 = ("FP32", np.dtype(np.float32), "f32", "DT_FLOAT")
+    FP64 = ("FP64", np.dtype(np.float64), "f64", "DT_DOUBLE")
+    BYTES = ("BYTES", np.dtype(np.object_), "string", "DT_STRING")
 
-    def __init__(self, kserve: str, numpy: np.dtype[Any], openvino: str) -> None:
+    def __init__(self, kserve: str, numpy: np.dtype[Any], openvino: str, tensorflow: str) -> None:
         self.kserve = kserve
         self.numpy = numpy
         self.openvino = openvino
+        self.tensorflow = tensorflow
 
 
 BY_KSERVE = {dtype.kserve: dtype for dtype in DType}
 BY_OPENVINO = {dtype.openvino: dtype for dtype in DType}
+BY_TENSORFLOW = {dtype.tensorflow: dtype for dtype in DType}
 
 
 @dataclass(frozen=True, slots=True)

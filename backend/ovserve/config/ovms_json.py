@@ -100,13 +100,14 @@ def read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigInvalid("the file does not exist", file) from None
+        raise ConfigInvalid("the file does not exist", file, is_opened=False) from None
     except PermissionError:
-        raise ConfigInvalid("the file cannot be read by the server's user: permission denied", file) from None
+        cause = "the file cannot be read by the server's user: permission denied"
+        raise ConfigInvalid(cause, file, is_opened=False) from None
     except UnicodeDecodeError:
         raise ConfigInvalid("the file is not UTF-8 text", file) from None
     except OSError as error:
-        raise ConfigInvalid(f"the file cannot be read: {error.strerror}", file) from error
+        raise ConfigInvalid(f"the file cannot be read: {error.strerror}", file, is_opened=False) from error
 
 
 def parse_config(text: str, file: Path) -> OvmsConfig:

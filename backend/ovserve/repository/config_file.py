@@ -8,7 +8,7 @@ from ovserve.config.declared import TritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.config.ovms_json import OvmsConfig, config_file, read_config
 from ovserve.config.pipeline import NodeConfig, PipelineConfig
-from ovserve.errors import ConfigInvalid, LoadFailed
+from ovserve.errors import ConfigInvalid, LoadFailed, NotOpened
 from ovserve.observability.logs import get_logger
 from ovserve.repository.source import Configured, sorted_out
 
@@ -38,7 +38,8 @@ class ConfigFile:
         try:
             listed = read_config(self._file)
         except ConfigInvalid as error:
-            raise LoadFailed(f"{error} ({error.path})", error.path) from error
+            failure = LoadFailed if error.is_opened else NotOpened
+            raise failure(f"{error} ({error.path})", error.path) from error
         if listed != self._listed:
             self._tell(listed)
         self._listed = listed

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from ovserve.errors import LoadFailed, Unreadable
+from ovserve.errors import LoadFailed, NoVersion, Unreadable
 
 
 class Kind(Enum):
@@ -61,7 +61,7 @@ def is_version(name: str) -> bool:
 def find_versions(base: Path) -> Versions:
     """Find a model's versions: numbered folders, else the files lying directly in `base`, or `base` itself, as 1.
 
-    Raises `LoadFailed` where there is none.
+    Raises `NoVersion` where there is none, `LoadFailed` where the folder cannot be looked at.
     """
     if _is_file(base):
         return Versions({1: base})
@@ -78,7 +78,7 @@ def find_versions(base: Path) -> Versions:
         return Versions(places, tuple(ignored))
     if _pick(_entries(base)) is not None:
         return Versions({1: base}, tuple(ignored))
-    raise LoadFailed(
+    raise NoVersion(
         f"no version found: expected a folder named by a number (1, 2, ...) or model files ({_EXPECTED})", base
     )
 

@@ -57,6 +57,10 @@ class Failures:
         """The causes by version."""
         return {version: failure.cause for (name, version), failure in self._failures.items() if name == model}
 
+    @property
+    def causes(self) -> dict[Name, str]:
+        return {name: failure.cause for name, failure in self._failures.items()}
+
     def next_retry_s(self, passed_over: Container[Name]) -> float | None:
         """In how many seconds the next one is due; None if nothing is."""
         times_s = [failure.retry_s for name, failure in self._failures.items() if name not in passed_over]

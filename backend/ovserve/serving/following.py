@@ -18,7 +18,7 @@ logger = get_logger("ovserve.repository")
 
 
 class Following:
-    """Runs the reconciler for the time of the `with` block, except in mode `none`."""
+    """Runs the reconciler for the time of the `with` block; in mode `none` only when a reload is asked for."""
 
     def __init__(
         self, reconciler: Reconciler, paths: Callable[[], Sequence[Path]], mode: ControlMode, poll_s: float
@@ -27,18 +27,15 @@ class Following:
         self._poll_s = poll_s
         self._mode = mode
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=reconciler.run, args=(self._period_s, self._stopped), name="repository")
+        self._thread = threading.Thread(target=self._run, name="repository", daemon=True)
         self._watcher = Watcher(paths, reconciler.dirty.set) if mode == "watch" else None
         self._paths = paths
 
     def __enter__(self) -> Self:
-        if self._mode == "none":
-            return self
         if self._watcher is not None:
             if not self._is_told():
                 logger.info("the file system does not tell of all changes: looking at intervals", seconds=self._poll_s)
             self._watcher.start()
-        self._thread.daemon = True
         self._thread.start()
         return self
 
@@ -47,15 +44,20 @@ class Following:
     ) -> None:
         self._stopped.set()
         self._reconciler.dirty.set()
-        if self._watcher is not None and self._mode != "none":
+        if self._watcher is not None:
             self._watcher.stop()
+
+    def _run(self) -> None:
+        if self._mode == "none":
+            self._reconciler.dirty.wait()
+        self._reconciler.run(self._period_s, self._stopped)
 
     def _is_told(self) -> bool:
         return all(map(tells_changes, self._paths()))
 
     def _period_s(self) -> float | None:
         """How long the reconciler may wait before it looks again."""
-        if self._mode == "explicit":
+        if self._mode in {"explicit", "none"}:
             return None
         if self._watcher is None or self._watcher.failed.is_set() or not self._is_told() or self._reconciler.has_links:
             return self._poll_s

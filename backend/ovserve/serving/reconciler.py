@@ -19,6 +19,7 @@ from ovserve.serving.failures import Failures
 from ovserve.serving.load_request import Request
 from ovserve.serving.notices import Notices
 from ovserve.serving.registry import Registry, State, VersionStatus
+from ovserve.serving.reload import Reload, picture, shortcoming
 from ovserve.serving.servable import Servable
 from ovserve.serving.steadiness import NEXT_LOOK_S, Steadiness
 from ovserve.serving.view import ALL, View
@@ -83,6 +84,8 @@ class Reconciler:
         self._notices = Notices()
         self._asked: SimpleQueue[Request] = SimpleQueue()
         self._requests: list[Request] = []
+        self._reloads_asked: SimpleQueue[Reload] = SimpleQueue()
+        self._reloads: list[Reload] = []
         self._landed: SimpleQueue[_Landed] = SimpleQueue()
         self._emptied: SimpleQueue[tuple[Name, Servable]] = SimpleQueue()
         self._executor = ThreadPoolExecutor(loads_at_once, thread_name_prefix="load")
@@ -120,6 +123,22 @@ class Reconciler:
         request.done.wait()
         return request
 
+    def reload(self) -> bool:
+        """Have everything looked at now, with what failed tried again, and tell whether something else is served then.
+
+        `run` must be running. Raises `ReloadFailed` where not all can be served.
+        """
+        reload = Reload()
+        self._reloads_asked.put(reload)
+        self.dirty.set()
+        reload.done.wait()
+        if reload.error is not None:
+            raise reload.error
+        return reload.changed
+
+    def is_pipeline(self, name: str) -> bool:
+        return name in self._view.configured.pipelines
+
     def step(self) -> float | None:
         """Look, decide and act, without waiting; return in how many seconds to look again at the latest.
 
@@ -131,6 +150,7 @@ class Reconciler:
         self._requests += asked
         for request in asked:
             self._failures.forget_model(request.model)
+        self._begin_reloads()
         self._view.look(asked, self._requests)
         failed = self._failed()
         self._desired = desire(self._view.configured.models, self._view.seen, failed)
@@ -147,6 +167,12 @@ class Reconciler:
             return NEXT_LOOK_S
         return _LONGEST_WAIT_S if self._loading else None
 
+    def _begin_reloads(self) -> None:
+        for reload in _drained(self._reloads_asked):
+            reload.before = picture(self._registry)
+            self._reloads.append(reload)
+            self._failures.keep(())
+
     def _answer(self, unsteady: Collection[Name]) -> None:
         """Tell those who asked when nothing of their model is under way any more."""
         busy = {name for name, _ in (*self._loading, *unsteady)}
@@ -155,6 +181,11 @@ class Reconciler:
             request.failures = self._failures.of(request.model) or self._failure_of_a_pipeline(request.model)
             self._requests.remove(request)
             request.done.set()
+        if self._reloads and not busy:
+            error = shortcoming(self._view, self._failures.causes, self._registry)
+            for reload in self._reloads:
+                reload.finish(picture(self._registry), error)
+            self._reloads.clear()
 
     def _failure_of_a_pipeline(self, name: str) -> Mapping[int, str]:
         if name not in self._view.configured.pipelines:

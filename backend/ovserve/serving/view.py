@@ -18,7 +18,7 @@ class View:
     """Holds the last look: `configured`, and `seen` of each model of it.
 
     `follows` says whether changes on disk count by themselves. If not, only models that are `chosen` count, and each as
-    it was when its load was asked for. A source that cannot be looked at leaves the view as it is.
+    it was when its load was asked for. A source that cannot be looked at leaves the view as it is; `lost` says why.
     """
 
     def __init__(self, source: Source, *, follows: bool, chosen: Collection[str]) -> None:
@@ -27,7 +27,7 @@ class View:
         self._source = source
         self.follows = follows
         self._chosen = set(chosen)
-        self._lost: str | None = None
+        self.lost: LoadFailed | None = None
 
     def at_start(self) -> Collection[str]:
         """Name the models to load at the start; raises `LoadFailed` where nothing can be known."""
@@ -45,11 +45,11 @@ class View:
                 # A repository that goes away between the two looks must not look like one whose models are gone.
                 self._source.configured()
         except LoadFailed as error:
-            if self._lost != str(error):
-                self._lost = str(error)
-                logger.warning("the repository cannot be looked at, what is served stays", cause=self._lost)
+            if str(self.lost) != str(error):
+                logger.warning("the repository cannot be looked at, what is served stays", cause=str(error))
+            self.lost = error
             return
-        self._lost = None
+        self.lost = None
         if not self.follows:
             configured, seen = self._with_what_served(configured, seen)
         self.configured, self.seen = configured, seen

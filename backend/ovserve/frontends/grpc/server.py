@@ -9,17 +9,21 @@ from types import MappingProxyType
 import grpc
 from grpc_health.v1 import health as grpc_health
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+from tritonclient.grpc import service_pb2
 
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
+from ovserve.frontends.grpc import tfs
 from ovserve.frontends.grpc.credentials import credentials
 from ovserve.frontends.grpc.handler_threads import HandlerThreads
 from ovserve.frontends.grpc.kserve import SERVICE, STREAM, InferenceService, handlers
 from ovserve.frontends.grpc.limits import Limits
+from ovserve.frontends.grpc.reflected import make_pool
 from ovserve.frontends.grpc.rights import RightsCheck
 from ovserve.frontends.grpc.stream import Streams
+from ovserve.frontends.tfs.messages import POOL
 from ovserve.security.certificates import Certificates
 from ovserve.security.keys import Keys
 from ovserve.serving.registry import Registry
@@ -37,7 +41,7 @@ class CannotListen(OVServeError):
 
 
 class GrpcServer:
-    """KServe v2, grpc.health.v1 and reflection on the addresses given."""
+    """KServe v2, TensorFlow Serving, grpc.health.v1 and reflection on the addresses given."""
 
     def __init__(
         self,
@@ -59,23 +63,40 @@ class GrpcServer:
             options=tuple({**_OWN_ARGUMENTS, **limits.channel_arguments(), **channel_arguments}.items()),
             interceptors=[] if keys is None else [RightsCheck(keys)],
         )
-        service = InferenceService(dataplane, control)
-        methods = handlers(service)
         self._infer_threads = HandlerThreads("grpc-infer")
-        self._streams = Streams(service.answer_in_stream, self._infer_threads)
-        methods[STREAM] = self._streams.handler()
+        self._streams = self._add_kserve(InferenceService(dataplane, control))
+        tfs_services = self._add_tfs(tfs.Service(dataplane, control))
+        self._add_health_and_reflection(tfs_services)
+        self._following = threading.Lock()
+        self.follow()
+        registry.on_change(self.follow)
+
+    def _add_kserve(self, service: InferenceService) -> Streams:
+        methods = handlers(service)
+        streams = Streams(service.answer_in_stream, self._infer_threads)
+        methods[STREAM] = streams.handler()
         methods["ModelInfer"].unary_unary.experimental_thread_pool = self._infer_threads
         # A load may take minutes: those who ask for one wait on threads of their own.
         management = ThreadPoolExecutor(_MANAGEMENT_THREADS, thread_name_prefix="grpc-management")
         for name in ("RepositoryModelLoad", "RepositoryModelUnload"):
             methods[name].unary_unary.experimental_thread_pool = management
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE.full_name, methods),))
+        return streams
+
+    def _add_tfs(self, service: tfs.Service) -> tuple[str, ...]:
+        """Add TensorFlow Serving's services, and name them."""
+        services = tfs.handlers(service)
+        services[tfs.PREDICTION]["Predict"].unary_unary.experimental_thread_pool = self._infer_threads
+        for name, methods in services.items():
+            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, methods),))
+        return tuple(services)
+
+    def _add_health_and_reflection(self, tfs_services: Sequence[str]) -> None:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (SERVICE.full_name, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
-        self._following = threading.Lock()
-        self.follow()
-        registry.on_change(self.follow)
+        names = (SERVICE.full_name, *tfs_services, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME)
+        known = [service_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR]
+        known += [POOL.FindFileContainingSymbol(service) for service in tfs_services]
+        reflection.enable_server_reflection(names, self._server, make_pool(known))
 
     def bind(self, addresses: Sequence[str], port: int) -> list[str]:
         """Listen on each address, all with the same port (0 picks a free one), and return them as host:port.

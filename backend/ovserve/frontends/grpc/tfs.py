@@ -1,0 +1,53 @@
+"""TensorFlow Serving's API over gRPC (https://github.com/tensorflow/serving), as far as OVMS had it.
+
+A frontend translates; it never decides. Each method: decode, one call, encode. Statuses are those of status.py: where
+OVMS answered otherwise (UNKNOWN for what it had no code for), the project decided for these.
+"""
+
+from typing import Any
+
+import grpc
+
+from ovserve.control import Control
+from ovserve.dataplane import DataPlane
+from ovserve.frontends.grpc.answering import answering, refusing
+from ovserve.frontends.tfs import messages, metadata, model_status, predict
+from ovserve.frontends.tfs.declarations import SERVICES, UNSUPPORTED
+
+PREDICTION = "tensorflow.serving.PredictionService"
+
+Context = grpc.ServicerContext
+
+
+class Service:
+    """One method per RPC that is answered, under the RPC's name."""
+
+    def __init__(self, dataplane: DataPlane, control: Control) -> None:
+        self._dataplane = dataplane
+        self._control = control
+
+    def Predict(self, request: Any, context: Context) -> Any:
+        return predict.encode(self._dataplane.infer(predict.decode(request), context))
+
+    def GetModelMetadata(self, request: Any, _context: Context) -> Any:
+        name, version = predict.model_and_version(request)
+        metadata.check_fields(request.metadata_field, name)
+        return metadata.encode(self._dataplane.metadata(name, version)[0])
+
+    def GetModelStatus(self, request: Any, _context: Context) -> Any:
+        return model_status.encode(self._control.standings(*predict.model_and_version(request)))
+
+
+def handlers(service: Service) -> dict[str, dict[str, Any]]:
+    """Make a handler for every RPC that the protocol names, by the protocol's services."""
+    return {
+        name: {
+            **{method: _handler(service, method) for method in methods},
+            **{method: refusing(f"{method} is not supported by this server") for method in UNSUPPORTED[name]},
+        }
+        for name, methods in SERVICES.items()
+    }
+
+
+def _handler(service: Service, method: str) -> Any:
+    return answering(getattr(service, method), getattr(messages, f"{method}Request"))
