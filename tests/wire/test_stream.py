@@ -195,7 +195,7 @@ def test_the_number_of_streams_is_bounded(server: ServerProcess, wire: Wire) -> 
     streams: list[Any] = []
 
     def open_more() -> None:
-        while len(streams) < 1026:
+        while len(streams) < 514:
             streams.append(call(wire.channel, nothing(), timeout=None))
             next(streams[-1])
 
@@ -203,7 +203,7 @@ def test_the_number_of_streams_is_bounded(server: ServerProcess, wire: Wire) -> 
         open_more()
     refused = streams.pop()
     assert refused.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert refused.details() == "1024 streams are open already, as many as there may be"
+    assert refused.details() == "512 streams are open already, as many as there may be"
     end.set()
     assert {stream.code() for stream in streams} == {grpc.StatusCode.OK}
 

@@ -17,7 +17,7 @@ from ovserve.frontends.grpc.status import STATUS, abort
 from ovserve.requests import Caller
 
 # Each holds a thread (about 50 KB) as long as it is open.
-MOST_STREAMS = 1024
+MOST_STREAMS = 512
 # Not more than one slot and its queue admit, so that a client who sends all at once is slowed down and not refused.
 MOST_IN_FLIGHT = 16
 _SPARE_THREADS = 16  # to refuse the streams that are too many
