@@ -12,20 +12,28 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 READY = re.compile(r"^ovserve: KServe v2 gRPC on (\S+?):(\d+)(?:,|$)")
+REST_READY = re.compile(r"^ovserve: KServe v2 REST on (\S+?):(\d+)(?:,|$)")
 START_TIMEOUT_S = 120
 
 
 class ServerProcess:
-    """`ovserve` with the arguments given, on a free port unless they name one; waits until it is ready."""
+    """`ovserve` with the arguments given, on a free port unless they name one; waits until it is ready.
+
+    `rest` has it listen for REST too.
+    """
 
     def __init__(
-        self, *arguments: str, env: dict[str, str] | None = None, prepare: Callable[[], None] | None = None
+        self,
+        *arguments: str,
+        rest: bool = False,
+        env: dict[str, str] | None = None,
+        prepare: Callable[[], None] | None = None,
     ) -> None:
         port = () if any(a.startswith("--port") for a in arguments) else ("--port", "auto")
         self._lines: list[str] = []
         self._out: SimpleQueue[str | None] = SimpleQueue()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ovserve", *arguments, *port],
+            [sys.executable, "-m", "ovserve", *arguments, *port, *(("--rest_port", "auto") if rest else ())],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -38,11 +46,16 @@ class ServerProcess:
         ]
         for reader in self._readers:
             reader.start()
-        self.port = self._wait_until_ready()
+        self.port = self._wait_until_ready(READY)
+        self.rest_port = self._wait_until_ready(REST_READY) if rest else None
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def rest_address(self) -> str:
+        return f"127.0.0.1:{self.rest_port}"
 
     @property
     def log(self) -> str:
@@ -60,7 +73,7 @@ class ServerProcess:
     def _read_log(self) -> None:
         self._lines.extend(self.process.stderr)
 
-    def _wait_until_ready(self) -> int:
+    def _wait_until_ready(self, told: re.Pattern[str]) -> int:
         while True:
             try:
                 line = self._out.get(timeout=START_TIMEOUT_S)
@@ -69,7 +82,7 @@ class ServerProcess:
             if line is None:
                 code = self.stop()
                 raise AssertionError(f"ovserve did not start (exit code {code}): {self.log}")
-            if found := READY.match(line):
+            if found := told.match(line):
                 return int(found[2])
 
     def stop(self, number: int = signal.SIGTERM, timeout_s: float = 60) -> int:

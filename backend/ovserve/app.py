@@ -3,8 +3,10 @@
 import os
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NoReturn
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
 
 from ovserve.config.settings import Settings
 from ovserve.core import Core, compose
@@ -16,6 +18,9 @@ from ovserve.observability.logs import get_logger
 from ovserve.security.certificates import CertificateFiles, Certificates
 from ovserve.signals import Event, Events
 from ovserve.version import VERSION
+
+if TYPE_CHECKING:
+    from ovserve.frontends.rest.server import RestServer
 
 # An answer given at the last moment still has to reach its client.
 _LAST_ANSWERS_S = 0.1
@@ -35,7 +40,7 @@ def run(settings: Settings) -> int:
     """
     with Events() as events, ThreadPoolExecutor(1, thread_name_prefix="load") as executor:
         core = compose(settings)
-        server, addresses = _listen(core)
+        doors = _listen(core)
         loading = executor.submit(core.load, may_be_empty=settings.control_mode != "none")
         loading.add_done_callback(lambda _: events.put_loaded())
         if _is_stopped_before(events, Event.LOADED):
@@ -44,16 +49,19 @@ def run(settings: Settings) -> int:
         try:
             loading.result()
         except CannotStart:
-            server.stop(0)
+            for door in doors:
+                door.server.stop(0)
             raise
         core.dataplane.open()
-        server.follow()
+        for door in doors:
+            door.server.follow()
         with core.following():
-            print(f"ovserve: KServe v2 gRPC on {', '.join(addresses)}", flush=True)
+            for door in doors:
+                print(f"ovserve: {door.protocol} on {', '.join(door.addresses)}", flush=True)
             while events.get() is not Event.STOP:
                 if settings.control_mode != "none":
                     core.reconciler.dirty.set()
-        _drain(core, server)
+        _drain(core, doors)
     return 0
 
 
@@ -64,11 +72,42 @@ def _is_stopped_before(events: Events, awaited: Event) -> bool:
     return False
 
 
-def _listen(core: Core) -> tuple[GrpcServer, list[str]]:
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """A server that listens, and where."""
+
+    protocol: str
+    server: "GrpcServer | RestServer"
+    addresses: list[str]
+
+
+def _listen(core: Core) -> list[_Door]:
+    """Take all ports before anybody is let in."""
     settings = core.settings
     certificates = _certificates(settings)
     if core.keys is not None and certificates is None and not settings.is_local:
         logger.warning("keys come over the network unencrypted: give --tls_cert and --tls_key")
+    doors = []
+    if settings.port:
+        doors.append(_grpc(core, 0 if settings.port == "auto" else settings.port, certificates))
+    if settings.rest_port:
+        doors.append(_rest(core, 0 if settings.rest_port == "auto" else settings.rest_port, certificates))
+    for door in doors:
+        door.server.start()
+    where = {door.protocol.rpartition(" ")[2].lower(): door.addresses for door in doors}
+    logger.info(
+        "started",
+        version=VERSION,
+        openvino=openvino.VERSION,
+        **where,
+        tls=settings.tls_cert is not None,
+        keys=core.keys is not None,
+    )
+    return doors
+
+
+def _grpc(core: Core, port: int, certificates: Certificates | None) -> _Door:
+    settings = core.settings
     server = GrpcServer(
         core.dataplane,
         core.control,
@@ -81,19 +120,25 @@ def _listen(core: Core) -> tuple[GrpcServer, list[str]]:
         keys=core.keys,
     )
     try:
-        addresses = server.bind(settings.grpc_addresses, 0 if settings.port == "auto" else settings.port)
+        return _Door("KServe v2 gRPC", server, server.bind(settings.grpc_addresses, port))
     except CannotListen as error:
         raise CannotStart(str(error)) from error
-    server.start()
-    logger.info(
-        "started",
-        version=VERSION,
-        openvino=openvino.VERSION,
-        grpc=addresses,
-        tls=certificates is not None,
-        keys=core.keys is not None,
+
+
+def _rest(core: Core, port: int, certificates: Certificates | None) -> _Door:
+    from ovserve.frontends.rest.server import RestServer  # noqa: PLC0415 - half a second, only for those who ask
+
+    settings = core.settings
+    server = RestServer(
+        core.dataplane,
+        core.control,
+        core.registry,
+        max_body_bytes=settings.rest_max_body_bytes,
+        cors=settings.cors,
+        certificates=certificates,
+        keys=core.keys,
     )
-    return server, addresses
+    return _Door("KServe v2 REST", server, server.bind(settings.rest_addresses, port))
 
 
 def _certificates(settings: Settings) -> Certificates | None:
@@ -102,16 +147,19 @@ def _certificates(settings: Settings) -> Certificates | None:
     return Certificates(CertificateFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca))
 
 
-def _drain(core: Core, server: GrpcServer) -> None:
+def _drain(core: Core, doors: Sequence[_Door]) -> None:
     """Readiness off and new requests refused while those in flight finish; then close the door."""
     grace_s = core.settings.exit_timeout_secs
     logger.info("stopping", exit_timeout_secs=grace_s)
     core.dataplane.close()
-    server.not_serving()
+    for door in doors:
+        door.server.not_serving()
     started_s = time.monotonic()
     drained = core.dataplane.drain(grace_s)
     time.sleep(_LINGER_S)
-    server.stop(max(_LAST_ANSWERS_S, grace_s - (time.monotonic() - started_s)))
+    remaining_s = max(_LAST_ANSWERS_S, grace_s - (time.monotonic() - started_s))
+    with ThreadPoolExecutor(len(doors)) as executor:
+        list(executor.map(lambda door: door.server.stop(remaining_s), doors))
     totals = core.dataplane.totals
     logger.info("stopped", requests=totals.accepted, answered=totals.answered)
     if not drained:

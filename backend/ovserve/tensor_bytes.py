@@ -14,7 +14,7 @@ from ovserve.tensors import Array, DType, Shape, Tensor, list_text
 _LENGTH = struct.Struct("<I")
 
 
-def read(raw: bytes, dtype: DType, shape: Shape, label: str) -> Array:
+def read(raw: bytes | memoryview, dtype: DType, shape: Shape, label: str) -> Array:
     """View `raw` as an array (strings are copied); raises `WrongContent`, which begins with `label`."""
     if dtype is DType.BYTES:
         return _read_strings(raw, math.prod(shape), label).reshape(shape)
@@ -32,7 +32,7 @@ def write(tensor: Tensor) -> bytes:
     return b"".join(part for element in tensor.data.ravel() for part in (_LENGTH.pack(len(element)), element))
 
 
-def _read_strings(raw: bytes, count: int, label: str) -> Array:
+def _read_strings(raw: bytes | memoryview, count: int, label: str) -> Array:
     """Read exactly `count` elements into an object array."""
     if count * _LENGTH.size > len(raw):
         raise WrongContent(f"{label} expects {count} elements, which {len(raw)} bytes cannot hold")
@@ -45,7 +45,7 @@ def _read_strings(raw: bytes, count: int, label: str) -> Array:
         at = start + _LENGTH.unpack_from(raw, at)[0]
         if at > len(raw):
             raise WrongContent(f"{label}: element {index} is {at - start} bytes long, but {len(raw) - start} remain")
-        elements[index] = raw[start:at]
+        elements[index] = bytes(raw[start:at])
     if at != len(raw):
         raise WrongContent(f"{label} expects {count} elements, after which {len(raw) - at} bytes remain")
     return elements

@@ -1,11 +1,12 @@
-"""Where clients come in, and what gRPC lets through."""
+"""Where clients come in, and how much they may send."""
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from ovserve.config.addresses import Addresses, Port, is_loopback, split
 from ovserve.config.channel_arguments import parse_channel_arguments
+from ovserve.config.cors import CorsFlags
 from ovserve.config.names import also
 
 GIB = 1 << 30
@@ -17,7 +18,7 @@ def _well_formed(text: str) -> str:
     return text
 
 
-class Listening(BaseModel):
+class Listening(CorsFlags):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     port: Annotated[Port, also("grpc-port")] = Field(
@@ -37,16 +38,31 @@ class Listening(BaseModel):
     grpc_max_concurrent_streams: int = Field(
         default=1000, ge=1, le=_MOST, description="Calls under way at once on one gRPC connection; more wait."
     )
+    rest_port: Annotated[Port, also("http-port")] = Field(
+        default=0, description="REST port; auto picks a free one and prints it, 0 turns REST off."
+    )
+    rest_bind_address: Annotated[Addresses, also("http-address")] = Field(
+        default="127.0.0.1", description="Addresses to listen on for REST, separated by commas."
+    )
+    rest_max_body_bytes: int = Field(
+        default=GIB, ge=1024, le=2 * GIB - 1, description="Largest body of a REST request, also once decompressed."
+    )
 
     @model_validator(mode="after")
-    def _some_door(self) -> "Listening":
-        if self.port == 0:
-            raise ValueError("--port 0 turns gRPC off, and there is no other way in: give a port, or auto")
+    def _two_doors_at_most_and_one_at_least(self) -> "Listening":
+        if self.port == 0 == self.rest_port:
+            raise ValueError("--port 0 turns gRPC off, and there is no other way in: give a port or a --rest_port")
+        if self.port == self.rest_port != "auto":
+            raise ValueError("port and rest_port cannot have the same values")
         return self
 
     @property
     def grpc_addresses(self) -> tuple[str, ...]:
         return split(self.grpc_bind_address)
+
+    @property
+    def rest_addresses(self) -> tuple[str, ...]:
+        return split(self.rest_bind_address)
 
     @property
     def channel_arguments(self) -> dict[str, str | int]:
@@ -55,4 +71,6 @@ class Listening(BaseModel):
     @property
     def is_local(self) -> bool:
         """Whether only this machine can ask: every address is a loopback one."""
-        return all(map(is_loopback, self.grpc_addresses))
+        grpc = self.grpc_addresses if self.port else ()
+        rest = self.rest_addresses if self.rest_port else ()
+        return all(map(is_loopback, (*grpc, *rest)))

@@ -44,6 +44,14 @@ class Settings(WithoutEffect, Logging, Loading, SecurityFlags, Listening, ModelF
         return self
 
     @model_validator(mode="after")
+    def _workers_need_a_port(self) -> "Settings":
+        if self.rest_workers is not None and not self.rest_port:
+            raise ValueError(
+                "rest_workers is set but rest_port is not set. rest_port is required to start rest servers"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _config_pbtxt_lies_in_a_repository(self) -> "Settings":
         for name in ("model_config_name", "disable_auto_complete_config"):
             if getattr(self, name) and self.model_repository is None:

@@ -7,10 +7,8 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from ovserve.config.addresses import Addresses, Port
-from ovserve.config.names import WITHOUT_EFFECT, also
+from ovserve.config.names import WITHOUT_EFFECT
 
-_NO_REST = "there is no REST yet"
 _NO_STATE = "models keep no state between requests"
 
 
@@ -28,7 +26,7 @@ def _two_to_ten_thousand(count: int) -> int:
 
 
 def _never(why: str) -> AfterValidator:
-    """Refuse what somebody would count on: clients on a port, scrapers on metrics."""
+    """Refuse what somebody would count on: scrapers on metrics, clients on sequences."""
 
     def check(value: Any) -> Any:
         if value:
@@ -39,7 +37,6 @@ def _never(why: str) -> AfterValidator:
 
 
 _Count: TypeAlias = Annotated[int | None, Field(ge=0), WITHOUT_EFFECT]
-_Text: TypeAlias = Annotated[str | None, WITHOUT_EFFECT]
 _Switch: TypeAlias = Annotated[bool, WITHOUT_EFFECT]
 
 
@@ -48,23 +45,13 @@ class WithoutEffect(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    rest_port: Annotated[
-        Port, _never(f"{_NO_REST}, clients would find a closed port: give 0"), WITHOUT_EFFECT, also("http-port")
-    ] = Field(default=0, description="only 0: there is no REST yet")
-    metrics_enable: Annotated[bool, _never(f"metrics are shown on the REST port, and {_NO_REST}"), WITHOUT_EFFECT] = (
-        Field(default=False, description="only false: there is no REST port yet to show them")
+    metrics_enable: Annotated[bool, _never("there are no metrics yet"), WITHOUT_EFFECT] = Field(
+        default=False, description="only false: there are no metrics yet"
     )
     metrics_list: Annotated[str, WITHOUT_EFFECT] = Field(default="", description="only with --metrics_enable")
-    rest_bind_address: Annotated[Addresses | None, WITHOUT_EFFECT, also("http-address")] = Field(
-        default=None, description=_NO_REST
-    )
     rest_workers: Annotated[Annotated[int, AfterValidator(_two_to_ten_thousand)] | None, WITHOUT_EFFECT] = Field(
-        default=None, description=_NO_REST
+        default=None, description="one REST server has the threads of all"
     )
-    allow_credentials: _Switch = Field(default=False, description=_NO_REST)
-    allowed_origins: _Text = Field(default=None, description=_NO_REST)
-    allowed_methods: _Text = Field(default=None, description=_NO_REST)
-    allowed_headers: _Text = Field(default=None, description=_NO_REST)
     grpc_workers: Annotated[int, AfterValidator(_up_to_the_cores), WITHOUT_EFFECT] = Field(
         default=1, description="one gRPC server has the threads of all"
     )

@@ -13,13 +13,13 @@ import pytest
 
 from ovserve import app, cli
 from ovserve.command_line import OTHER_NAMES
+from ovserve.config.cors import Cors
 from ovserve.config.settings import Settings
 from ovserve.config.without_effect import WithoutEffect
 
 Run = Callable[..., tuple[int, Settings | None, str]]
 
 CORES = os.cpu_count() or 1
-NO_REST = "there is no REST yet"
 NO_STATE = "models keep no state between requests"
 BY_LEVEL = "--log_level alone chooses the lines"
 
@@ -30,7 +30,7 @@ OVMS: list[tuple[str, dict[str, Any] | str]] = [
     ("--port 8001", {"port": 8001}),
     ("--rest_port 0", {"rest_port": 0}),
     ("--grpc_bind_address 127.0.0.1,::1", {"grpc_addresses": ("127.0.0.1", "::1")}),
-    ("--rest_bind_address 0.0.0.0", NO_REST),
+    ("--rest_bind_address 192.0.2.1", {"rest_addresses": ("192.0.2.1",)}),
     ("--grpc_workers 1", {}),
     (f"--grpc_workers {CORES}" if CORES > 1 else "--grpc_workers=1", "one gRPC server" if CORES > 1 else {}),
     ("--grpc_max_threads 16", "--nireq and --max_queue"),
@@ -39,7 +39,7 @@ OVMS: list[tuple[str, dict[str, Any] | str]] = [
         "--grpc_channel_arguments grpc.max_concurrent_streams=8,grpc.name=x",
         {"channel_arguments": {"grpc.max_concurrent_streams": 8, "grpc.name": "x"}},
     ),
-    ("--rest_workers 4", NO_REST),
+    ("--rest_workers 4 --rest_port 8000", "one REST server has the threads of all"),
     ("--log_level DEBUG", {"least_level": "DEBUG"}),
     ("--log_path l", {"log_path": Path("l")}),
     ("--file_system_poll_wait_seconds 0", {"control_mode": "none"}),
@@ -51,12 +51,12 @@ OVMS: list[tuple[str, dict[str, Any] | str]] = [
     ("--metrics_enable false", {"metrics_enable": False}),
     ("--metrics_list ''", {"metrics_list": ""}),
     (f"--cpu_extension {__file__}", {"cpu_extension": Path(__file__)}),
-    ("--allow_credentials", NO_REST),
-    ("--allow_credentials true", NO_REST),
-    ("--allow_credentials false", {"allow_credentials": False}),
-    ("--allowed_origins '*'", NO_REST),
-    ("--allowed_methods GET", NO_REST),
-    ("--allowed_headers '*'", NO_REST),
+    ("--allow_credentials", {"cors": Cors(("*",), ("*",), ("*",), credentials=True)}),
+    ("--allow_credentials true", {"allow_credentials": True}),
+    ("--allow_credentials false", {"cors": None}),
+    ("--allowed_origins '*'", {"cors": Cors(("*",), ("*",), ("*",), credentials=False)}),
+    ("--allowed_methods 'GET, POST'", {"cors": Cors(("*",), ("GET", "POST"), ("*",), credentials=False)}),
+    ("--allowed_headers x", {"cors": Cors(("*",), ("*",), ("x",), credentials=False)}),
     ("--api_key_file k", {"api_key_file": Path("k")}),
     ("--sequence_cleaner_poll_wait_minutes 5", NO_STATE),
     ("--stateful false", {"stateful": False}),
@@ -86,8 +86,8 @@ TRITON: list[tuple[str, dict[str, Any] | str]] = [
     ("--model-control-mode=poll --repository-poll-secs=15", {"file_system_poll_wait_seconds": 15}),
     ("--model-control-mode=explicit --load-model=a --load-model=b", {"load_model": ("a", "b")}),
     ("--grpc-port=8001 --grpc-address=::1", {"port": 8001, "grpc_addresses": ("::1",)}),
-    ("--http-port=0", {"rest_port": 0}),
-    ("--http-address=127.0.0.1", NO_REST),
+    ("--http-port=8000", {"rest_port": 8000}),
+    ("--http-address=127.0.0.1,::1", {"rest_addresses": ("127.0.0.1", "::1")}),
     ("--exit-on-error=false", {"exit_on_error": False}),
     ("--exit-on-error true", {"exit_on_error": True}),
     ("--strict-readiness=false", {"strict_readiness": False}),
@@ -198,8 +198,9 @@ def test_every_flag_without_effect_is_walked() -> None:
         ("--port 65536", "port number out of range from 0 to 65535"),
         ("--port 0", "there is no other way in"),
         ("--rest_port 65536", "port number out of range from 0 to 65535"),
-        ("--rest_port 8000", "there is no REST yet, clients would find a closed port"),
-        ("--http-port=8000", "there is no REST yet, clients would find a closed port"),
+        ("--port 8000 --rest_port 8000", "port and rest_port cannot have the same values"),
+        ("--rest_workers 4", "rest_workers is set but rest_port is not set"),
+        ("--rest_max_body_bytes 1", "Input should be greater than or equal to 1024"),
         ("--grpc_bind_address 1.2.3", "does not appear to be an IPv4 or IPv6 address"),
         ("--rest_bind_address a_b", "'a_b' is neither a host name nor an IP address"),
         ("--grpc_workers 0", f"grpc_workers count should be from 1 to CPU core count : {CORES}"),
@@ -207,7 +208,7 @@ def test_every_flag_without_effect_is_walked() -> None:
         ("--grpc_channel_arguments a", "Grpc channel arguments passed in wrong format - a"),
         ("--rest_workers 1", "rest_workers count should be from 2 to 10000"),
         ("--log_level info", "Input should be 'TRACE', 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
-        ("--metrics_enable", "metrics are shown on the REST port, and there is no REST yet"),
+        ("--metrics_enable", "there are no metrics yet"),
         ("--metrics_list ovms_streams", "metrics_enable setting is missing, required when metrics_list is provided"),
         (
             "--cpu_extension /nonexistent.so",
@@ -323,7 +324,7 @@ from ovserve import cli
 try:
     cli.main(["--help"])
 except SystemExit:
-    print({"openvino", "grpc", "tritonclient", "cv2"} & sys.modules.keys())
+    print({"openvino", "grpc", "tritonclient", "cv2", "fastapi", "uvicorn"} & sys.modules.keys())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"

@@ -6,34 +6,18 @@ the core's business. Numbers become views on the message's own bytes. Source: th
 """
 
 import math
-import re
 from typing import Any
 
 from tritonclient.grpc import service_pb2 as pb
 
 from ovserve import tensor_bytes
-from ovserve.errors import InvalidInput, NotFound, Unsupported, WrongContent, WrongDatatype, WrongShape, WrongTensors
+from ovserve.errors import NotFound, Unsupported, WrongContent, WrongDatatype, WrongTensors
 from ovserve.frontends.grpc import typed_contents
+from ovserve.frontends.limits import check_shape, parse_version
 from ovserve.requests import InferRequest, InferResponse
-from ovserve.tensors import BY_KSERVE, DType, Shape, Tensor, list_text
+from ovserve.tensors import BY_KSERVE, Tensor
 
-_VERSION = re.compile(r"[1-9][0-9]{0,18}")
-_HIGHEST_VERSION = (1 << 63) - 1
-_MOST_DIMENSIONS = 32  # numpy 1.26's limit; numpy 2 has 64
-_MOST_BYTES = 1 << 31  # protobuf carries no more
-# A tensor without elements costs nothing to send, but an output of its other dimensions has to be made.
-_MOST_BYTES_BESIDE_ZERO = 1 << 26
-
-
-def parse_version(text: str, model: str) -> int | None:
-    """Read a version; empty is the default one. Raises `InvalidInput`."""
-    if not text:
-        return None
-    if not _VERSION.fullmatch(text) or int(text) > _HIGHEST_VERSION:
-        raise InvalidInput(
-            f"model '{model}': version '{text}' is not valid, expected a whole number from 1 to {_HIGHEST_VERSION}"
-        )
-    return int(text)
+__all__ = ["decode", "encode", "parse_version"]
 
 
 def decode(message: pb.ModelInferRequest) -> InferRequest:
@@ -63,7 +47,7 @@ def _tensor(tensor: Any, raw: bytes | None, label: str, *, has_raw: bool) -> Ten
     if dtype is None:
         raise WrongDatatype(f"{label} has datatype '{tensor.datatype}', expected one of {', '.join(BY_KSERVE)}")
     shape = tuple(tensor.shape)
-    _check_shape(shape, dtype, label)
+    check_shape(shape, dtype, label)
     if not has_raw:
         return Tensor(dtype, typed_contents.read(tensor.contents, dtype, math.prod(shape), label).reshape(shape))
     if tensor.HasField("contents"):
@@ -71,17 +55,6 @@ def _tensor(tensor: Any, raw: bytes | None, label: str, *, has_raw: bool) -> Ten
     if raw is None:
         raise WrongContent(f"{label} has no data: raw_input_contents has fewer entries than there are inputs")
     return Tensor(dtype, tensor_bytes.read(raw, dtype, shape, label))
-
-
-def _check_shape(shape: Shape, dtype: DType, label: str) -> None:
-    if len(shape) > _MOST_DIMENSIONS:
-        raise WrongShape(f"{label} has {len(shape)} dimensions, expected at most {_MOST_DIMENSIONS}")
-    if any(length < 0 for length in shape):
-        raise WrongShape(f"{label} has shape {list_text(shape)}, expected every dimension to be 0 or more")
-    most = _MOST_BYTES_BESIDE_ZERO if 0 in shape else _MOST_BYTES
-    if math.prod(length or 1 for length in shape) * dtype.numpy.itemsize > most:
-        beside = " beside the zero" if 0 in shape else ""
-        raise WrongShape(f"{label} has shape {list_text(shape)}, expected at most {most} bytes in all{beside}")
 
 
 def _requested(message: pb.ModelInferRequest) -> frozenset[str] | None:

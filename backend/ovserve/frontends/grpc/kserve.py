@@ -13,9 +13,9 @@ from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import Unsupported
 from ovserve.frontends.grpc import codec
-from ovserve.frontends.grpc.model_config import model_config
 from ovserve.frontends.grpc.model_statistics import model_statistics
 from ovserve.frontends.grpc.status import abort, fitting, known, sentence
+from ovserve.frontends.model_config import model_config
 from ovserve.requests import Caller, Door
 from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION

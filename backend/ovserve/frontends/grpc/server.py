@@ -17,12 +17,12 @@ from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
 from ovserve.frontends.grpc import tfs
 from ovserve.frontends.grpc.credentials import credentials
-from ovserve.frontends.grpc.handler_threads import HandlerThreads
 from ovserve.frontends.grpc.kserve import SERVICE, STREAM, InferenceService, handlers
 from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.reflected import make_pool
 from ovserve.frontends.grpc.rights import RightsCheck
 from ovserve.frontends.grpc.stream import Streams
+from ovserve.frontends.handler_threads import HandlerThreads, threads_for
 from ovserve.frontends.tfs.messages import POOL
 from ovserve.security.certificates import Certificates
 from ovserve.security.keys import Keys
@@ -31,8 +31,6 @@ from ovserve.serving.registry import Registry
 # Health, readiness and metadata have threads of their own, so that they answer however busy the models are.
 _PROBE_THREADS = 4
 _MANAGEMENT_THREADS = 4
-# Requests beyond what the models admit need a thread too, for the moment it takes to refuse them.
-_SPARE_THREADS = 16
 _OWN_ARGUMENTS = {"grpc.so_reuseport": 0}  # else a second server starts silently and takes half of the connections
 
 
@@ -138,11 +136,9 @@ class GrpcServer:
         with self._following:
             self._publish("", ready=self._dataplane.ready())
             self._publish(SERVICE.full_name, ready=self._dataplane.ready())
-            admitted = self._dataplane.most_waiting_for_loads
             for name, entry in self._registry.entries.items():
                 self._publish(name, ready=bool(entry.available))
-                admitted += sum(model.admitted_at_once for model in entry.available.values())
-            self._infer_threads.allow(admitted + _SPARE_THREADS)  # waiting requests hold theirs
+            self._infer_threads.allow(threads_for(self._dataplane, self._registry))
 
     def _publish(self, service: str, *, ready: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING

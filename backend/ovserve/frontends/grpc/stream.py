@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import grpc
 
 from ovserve.errors import Code, NotReady, Overloaded
-from ovserve.frontends.grpc.handler_threads import HandlerThreads
+from ovserve.frontends.handler_threads import HandlerThreads
 from ovserve.frontends.grpc.status import STATUS, abort
 from ovserve.requests import Caller
 

@@ -1,4 +1,4 @@
-"""The threads in which gRPC runs handlers."""
+"""The threads in which frontends answer inference requests."""
 
 import threading
 from collections import deque
@@ -6,11 +6,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ovserve.dataplane import DataPlane
 from ovserve.observability.logs import get_logger
+from ovserve.serving.registry import Registry
 
 _Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
-logger = get_logger("ovserve.grpc")
+# Requests beyond what the models admit need a thread too, for the moment it takes to refuse them.
+_SPARE_THREADS = 16
+
+logger = get_logger("ovserve.frontends")
+
+
+def threads_for(dataplane: DataPlane, registry: Registry) -> int:
+    """Count the threads that a frontend needs: requests that wait for their turn or for a load hold theirs."""
+    models = [model for entry in registry.entries.values() for model in entry.available.values()]
+    return dataplane.most_waiting_for_loads + sum(model.admitted_at_once for model in models) + _SPARE_THREADS
 
 
 class HandlerThreads(ThreadPoolExecutor):

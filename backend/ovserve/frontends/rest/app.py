@@ -1,0 +1,40 @@
+"""The application: routers, errors, and what stands before them."""
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from ovserve.config.cors import Cors
+from ovserve.errors import OVServeError
+from ovserve.frontends.rest.answers import on_error, on_http_error
+from ovserve.frontends.rest.doors import Doors
+from ovserve.frontends.rest.kserve import KServe
+from ovserve.frontends.rest.last_resort import LastResort
+from ovserve.frontends.rest.paths import StillEncoded
+from ovserve.frontends.rest.repository import Repository
+from ovserve.frontends.rest.rights import RightsCheck
+from ovserve.frontends.rest.statistics import Statistics
+from ovserve.security.keys import Keys
+from ovserve.version import VERSION
+
+
+def make_app(doors: Doors, cors: Cors | None = None, keys: Keys | None = None) -> ASGIApp:
+    """Make what answers every REST request."""
+    app = FastAPI(title="ovserve", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
+    for router in (Statistics(doors).router(), KServe(doors).router(), Repository(doors).router()):
+        app.include_router(router)
+    app.add_exception_handler(OVServeError, on_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_middleware(LastResort)
+    if keys is not None:
+        app.add_middleware(RightsCheck, keys=keys)
+    if cors is not None:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=cors.origins,
+            allow_methods=cors.methods,
+            allow_headers=cors.headers,
+            allow_credentials=cors.credentials,
+        )
+    return StillEncoded(app)

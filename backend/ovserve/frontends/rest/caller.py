@@ -1,0 +1,84 @@
+"""Those who wait for an answer over HTTP, and the threads in which it is made."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from math import inf
+from typing import TypeVar
+
+from starlette.requests import Request
+
+from ovserve.frontends.handler_threads import HandlerThreads
+
+ResultT = TypeVar("ResultT")
+
+
+class HttpCaller:
+    """A `Caller` who goes when the connection does."""
+
+    def __init__(self) -> None:
+        self._until_s = inf
+        self._gone = False
+        self._callbacks: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+
+    def wait_at_most(self, seconds: float) -> None:
+        self._until_s = time.monotonic() + seconds
+
+    def time_remaining(self) -> float:
+        return max(0.0, self._until_s - time.monotonic())
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        with self._lock:
+            if not self._gone:
+                self._callbacks.append(callback)
+            return not self._gone
+
+    def leave(self) -> None:
+        with self._lock:
+            self._gone = True
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+async def in_thread(threads: HandlerThreads, request: Request, work: Callable[[HttpCaller], ResultT]) -> ResultT:
+    """Have `work` done in a thread; its caller leaves when the connection, whose body has been read, ends."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[ResultT] = loop.create_future()
+    caller = HttpCaller()
+
+    def tell(error: BaseException | None, result: ResultT | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(result)  # type: ignore[arg-type]
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        error, result = None, None
+        try:
+            result = work(caller)
+        except Exception as raised:  # noqa: BLE001 - it is raised again where it is awaited
+            error = raised
+        with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+            loop.call_soon_threadsafe(tell, error, result)
+
+    threads.submit(run)
+    watching = loop.create_task(_leave_with(request, caller))
+    try:
+        return await done
+    except asyncio.CancelledError:
+        caller.leave()
+        raise
+    finally:
+        watching.cancel()
+
+
+async def _leave_with(request: Request, caller: HttpCaller) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    caller.leave()

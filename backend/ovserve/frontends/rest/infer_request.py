@@ -1,0 +1,210 @@
+"""An inference request's JSON and the binary data behind it -> the core's request.
+
+Wire checks only; whether a tensor fits the model is the core's business. Numbers in binary data become views on the
+body. Source: the KServe v2 protocol (https://github.com/kserve/open-inference-protocol) and Triton's extension for
+binary tensor data.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ovserve import tensor_bytes
+from ovserve.errors import InvalidInput, NotFound, Unsupported, WrongContent, WrongDatatype, WrongTensors
+from ovserve.frontends.limits import check_shape
+from ovserve.frontends.rest import json_values
+from ovserve.frontends.rest.json_values import kind_of
+from ovserve.requests import InferRequest
+from ovserve.tensors import BY_KSERVE, Array, DType, Shape, Tensor, list_text
+
+_KINDS: Mapping[type, str] = {str: "a string", list: "a list", dict: "an object", bool: "true or false"}
+_US = 1e-6
+
+ValueT = TypeVar("ValueT")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, in which form each output is wanted, and for how many seconds the answer is of use."""
+
+    request: InferRequest
+    binary: Mapping[str, bool]
+    binary_by_default: bool
+    timeout_s: float
+
+    def is_binary(self, output: str) -> bool:
+        return self.binary.get(output, self.binary_by_default)
+
+
+def id_of(document: Any, model: str) -> str:
+    """Read the request's id; raises `InvalidInput`."""
+    if not isinstance(document, dict):
+        raise InvalidInput(f"model '{model}': the body is {kind_of(document)}, expected a JSON object")
+    return _get(document, "id", str, f"model '{model}': the request", "")
+
+
+def decode(document: Any, rest: memoryview | None, model: str, version: int | None) -> Asked:
+    """Read a request and the binary data behind it; None where the request has no header that tells of any.
+
+    Raises an `InvalidInput` that names the model, the tensor, what was expected and what came.
+    """
+    label = f"model '{model}': the request"
+    request_id = id_of(document, model)
+    parameters = _get(document, "parameters", dict, label, {})
+    if "inputs" not in document:
+        raise WrongTensors(f"{label} has no 'inputs'")
+    inputs = _inputs(_get(document, "inputs", list, label), rest, model)
+    binary = dict(_outputs(_get(document, "outputs", list, label, []), model))
+    request = InferRequest(model, inputs, version, frozenset(binary) or None, request_id)
+    by_default = parameters.get("binary_data_output") != "" and _get(
+        parameters, "binary_data_output", bool, label, default=False
+    )
+    known = {name: wanted for name, wanted in binary.items() if wanted is not None}
+    return Asked(request, known, by_default, _timeout_s(parameters, label))
+
+
+def _get(source: Mapping[str, Any], key: str, kind: type[ValueT], label: str, default: ValueT | None = None) -> ValueT:
+    """Read a value of one kind; without a `default` it must be there."""
+    if key not in source and default is not None:
+        return default
+    value = source.get(key)
+    if type(value) is not kind:
+        got = kind_of(value) if key in source else "nothing"
+        raise InvalidInput(f"{label}: '{key}' is {got}, expected {_KINDS[kind]}")
+    return value
+
+
+def _timeout_s(parameters: Mapping[str, Any], label: str) -> float:
+    microseconds = parameters.get("timeout", 0)
+    if type(microseconds) is not int or microseconds < 0:
+        raise InvalidInput(f"{label}: 'timeout' is {kind_of(microseconds)}, expected a number of microseconds")
+    return microseconds * _US or inf
+
+
+def _inputs(tensors: list[Any], rest: memoryview | None, model: str) -> dict[str, Tensor]:
+    binary = _Binary(rest, alone=len(tensors) == 1)
+    inputs: dict[str, Tensor] = {}
+    for index, tensor in enumerate(tensors):
+        label = f"model '{model}': inputs[{index}]"
+        if not isinstance(tensor, dict):
+            raise InvalidInput(f"{label} is {kind_of(tensor)}, expected an object")
+        name = _get(tensor, "name", str, label)
+        label = f"model '{model}': input '{name}'"
+        if name in inputs:
+            raise WrongTensors(f"{label} occurs twice in the request")
+        inputs[name] = _tensor(tensor, binary, label)
+    binary.check_all_is_read(model)
+    return inputs
+
+
+def _tensor(tensor: Mapping[str, Any], binary: "_Binary", label: str) -> Tensor:
+    datatype = _get(tensor, "datatype", str, label)
+    dtype = BY_KSERVE.get(datatype)
+    if dtype is None:
+        raise WrongDatatype(f"{label} has datatype '{datatype}', expected one of {', '.join(BY_KSERVE)}")
+    shape = _shape(tensor, dtype, label)
+    parameters = _get(tensor, "parameters", dict, label, {})
+    if "shared_memory_region" in parameters:
+        raise _no_region(label, parameters)
+    is_binary = "binary_data_size" in parameters
+    if "data" not in tensor:
+        return Tensor(dtype, binary.read(parameters if is_binary else None, dtype, shape, label))
+    if is_binary:
+        raise WrongContent(f"{label} has 'data' and a 'binary_data_size' too, expected one")
+    return Tensor(dtype, json_values.read(tensor["data"], dtype, shape, label))
+
+
+def _shape(tensor: Mapping[str, Any], dtype: DType, label: str) -> Shape:
+    lengths = _get(tensor, "shape", list, label)
+    for length in lengths:
+        if type(length) is not int:
+            raise InvalidInput(f"{label}: 'shape' holds {kind_of(length)}, expected whole numbers")
+    shape = tuple(lengths)
+    check_shape(shape, dtype, label)
+    return shape
+
+
+class _Binary:
+    """The bytes behind the JSON, which go to the inputs one after the other."""
+
+    def __init__(self, rest: memoryview | None, *, alone: bool) -> None:
+        self._rest = rest
+        self._at = 0
+        self._alone = alone
+
+    def read(self, sized: Mapping[str, Any] | None, dtype: DType, shape: Shape, label: str) -> Array:
+        """Read the next input, as long as its parameter in `sized` says, else as its shape and datatype do."""
+        if self._rest is None:
+            why = "it needs the header Inference-Header-Content-Length" if sized else "there is no 'data'"
+            raise WrongContent(f"{label} has no data: {why}")
+        remaining = len(self._rest) - self._at
+        if sized is None and dtype is DType.BYTES and self._alone and shape == (1,):
+            return self._only_string()
+        size = _size(sized, dtype, shape, label)
+        if size > remaining:
+            raise WrongContent(f"{label} expects {size} bytes of binary data, but {remaining} remain")
+        raw = self._rest[self._at : self._at + size]
+        self._at += size
+        return np.require(tensor_bytes.read(raw, dtype, shape, label), requirements="A")
+
+    def _only_string(self) -> Array:
+        """Take all there is as one string without its length, as OVMS does: a picture, for instance."""
+        element = np.empty(1, np.object_)
+        element[0] = bytes((self._rest or memoryview(b""))[self._at :])
+        self._at += len(element[0])
+        return element
+
+    def check_all_is_read(self, model: str) -> None:
+        remaining = 0 if self._rest is None else len(self._rest) - self._at
+        if remaining:
+            raise WrongContent(f"model '{model}': {remaining} bytes of binary data belong to no input")
+
+
+def _size(sized: Mapping[str, Any] | None, dtype: DType, shape: Shape, label: str) -> int:
+    if sized is not None:
+        size = sized["binary_data_size"]
+        if type(size) is not int or size < 0:
+            raise InvalidInput(f"{label}: 'binary_data_size' is {kind_of(size)}, expected a number of bytes")
+        return size
+    if dtype is DType.BYTES:
+        raise WrongContent(
+            f"{label} of datatype BYTES and shape {list_text(shape)} has no data: expected 'data' or 'binary_data_size'"
+        )
+    return math.prod(shape) * dtype.numpy.itemsize
+
+
+def _outputs(outputs: list[Any], model: str) -> Iterator[tuple[str, bool | None]]:
+    """Read which outputs are asked for, and of each whether as binary data; None leaves that to the request."""
+    for index, output in enumerate(outputs):
+        label = f"model '{model}': outputs[{index}]"
+        if not isinstance(output, dict):
+            raise InvalidInput(f"{label} is {kind_of(output)}, expected an object")
+        name = _get(output, "name", str, label)
+        label = f"model '{model}': output '{name}'"
+        parameters = _get(output, "parameters", dict, label, {})
+        if "shared_memory_region" in parameters:
+            raise _no_region(label, parameters)
+        if "classification" in parameters:
+            raise Unsupported(f"{label} asks for classification, which this server does not do over REST")
+        yield name, _get(parameters, "binary_data", bool, label) if "binary_data" in parameters else None
+
+
+def _no_region(label: str, parameters: Mapping[str, Any]) -> NotFound:
+    region = _get(parameters, "shared_memory_region", str, label)
+    return NotFound(f"{label} refers to shared memory region '{region}', which is not registered")
+
+
+def split(body: memoryview, header_length: int | None, model: str) -> tuple[memoryview, memoryview | None]:
+    """Part the JSON from the binary data behind it; raises `InvalidInput`."""
+    if header_length is None:
+        return body, None
+    if header_length > len(body):
+        raise InvalidInput(
+            f"model '{model}': header Inference-Header-Content-Length is {header_length}, "
+            f"but the body has {len(body)} bytes"
+        )
+    return body[:header_length], body[header_length:]

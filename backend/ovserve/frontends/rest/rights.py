@@ -1,0 +1,56 @@
+"""Which right each address needs, and its check before anything of the body is read."""
+
+import re
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ovserve.errors import OVServeError
+from ovserve.frontends.rest.answers import refusal
+from ovserve.security.keys import Keys, Right, presented_key
+
+_MODEL = r"/v2/models/[^/]+(/versions/[^/]+)?"
+
+# The first that fits counts. None: open to everybody. Liveness and readiness are for probes, which have no keys.
+RIGHTS: Sequence[tuple[re.Pattern[str], Right | None]] = [
+    (re.compile(pattern), right)
+    for pattern, right in (
+        (r"/v2/health/(live|ready)", None),
+        (rf"{_MODEL}/ready", None),
+        (r"/(docs|openapi\.json)", None),
+        (r"/v2/models/stats", Right.METRICS),
+        (rf"{_MODEL}/stats", Right.METRICS),
+        (r"/v2/repository/index", Right.INFERENCE),
+        (r"/v2", Right.INFERENCE),
+        (rf"{_MODEL}(/config|/infer)?", Right.INFERENCE),
+    )
+]
+
+# What the table does not name is refused to all but those who may do everything that matters.
+UNNAMED = Right.MANAGEMENT
+
+
+class RightsCheck:
+    """Refuses requests whose key lacks the right."""
+
+    def __init__(self, app: ASGIApp, keys: Keys) -> None:
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        right = right_for(scope["path"])
+        if right is not None:
+            headers = Headers(scope=scope)
+            presented = presented_key(headers.get("authorization"), headers.get("x-api-key"))
+            try:
+                self._keys.check(presented, right, f"{scope['method']} {scope['path']}")
+            except OVServeError as error:
+                await refusal(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def right_for(path: str) -> Right | None:
+    """Find the right that an address, still encoded, needs; None where everybody may."""
+    return next((right for pattern, right in RIGHTS if pattern.fullmatch(path)), UNNAMED)

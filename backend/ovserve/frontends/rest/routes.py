@@ -1,0 +1,32 @@
+"""How a route gets into the application and into the OpenAPI document."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def add(
+    router: APIRouter,
+    path: str,
+    handler: Handler,
+    responses: dict[int | str, dict[str, Any]],
+    *,
+    method: str = "GET",
+    extra: dict[str, Any] | None = None,
+) -> None:
+    """Add a route; its handler's docstring is what the documentation says of it, with what is in `extra`."""
+    router.add_api_route(
+        path,
+        handler,
+        methods=[method],
+        summary=(handler.__doc__ or "").rstrip("."),
+        description="",
+        response_class=Response,
+        response_model=None,
+        responses=responses,
+        openapi_extra=extra,
+    )
