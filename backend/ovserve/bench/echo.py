@@ -31,6 +31,7 @@ class Echo:
         self.note = model.note
         self.warnings = model.warnings
         self.described = model.described
+        self.labels = model.labels
         self.in_flight = model.in_flight
         self.statistics = model.statistics
         self._model = model

@@ -12,13 +12,14 @@ from typing import Any
 from tritonclient.grpc import service_pb2 as pb
 
 from ovserve import tensor_bytes
-from ovserve.errors import InvalidInput, NotFound, Unsupported, WrongContent, WrongDatatype, WrongShape, WrongTensors
+from ovserve.errors import InvalidInput, NotFound, WrongContent, WrongDatatype, WrongShape, WrongTensors
 from ovserve.frontends.grpc import typed_contents
 from ovserve.requests import InferRequest, InferResponse
 from ovserve.tensors import BY_KSERVE, DType, Shape, Tensor, list_text
 
 _VERSION = re.compile(r"[1-9][0-9]{0,18}")
 _HIGHEST_VERSION = (1 << 63) - 1
+_CLASSIFICATION = "classification"
 _MOST_DIMENSIONS = 32  # numpy 1.26's limit; numpy 2 has 64
 _MOST_BYTES = 1 << 31  # protobuf carries no more
 # A tensor without elements costs nothing to send, but an output of its other dimensions has to be made.
@@ -53,7 +54,7 @@ def decode(message: pb.ModelInferRequest) -> InferRequest:
             raise WrongTensors(f"{label} occurs twice in the request")
         content = raw[index] if index < len(raw) else None
         inputs[tensor.name] = _tensor(tensor, content, label, has_raw=bool(raw))
-    return InferRequest(model, inputs, version, _requested(message), message.id)
+    return InferRequest(model, inputs, version, _requested(message), message.id, _classification(message))
 
 
 def _tensor(tensor: Any, raw: bytes | None, label: str, *, has_raw: bool) -> Tensor:
@@ -90,9 +91,21 @@ def _requested(message: pb.ModelInferRequest) -> frozenset[str] | None:
         label = f"model '{message.model_name}': output '{output.name}'"
         if "shared_memory_region" in output.parameters:
             raise _no_region(label, output)
-        if "classification" in output.parameters:
-            raise Unsupported(f"{label} asks for classification, which this server does not do")
     return frozenset(output.name for output in message.outputs) or None
+
+
+def _classification(message: pb.ModelInferRequest) -> dict[str, int]:
+    """How many classes are asked for, by output."""
+    counts: dict[str, int] = {}
+    for output in message.outputs:
+        if _CLASSIFICATION in output.parameters:
+            parameter = output.parameters[_CLASSIFICATION]
+            if parameter.WhichOneof("parameter_choice") != "int64_param":
+                raise InvalidInput(
+                    f"model '{message.model_name}': output '{output.name}': classification expects an int64_param"
+                )
+            counts[output.name] = parameter.int64_param
+    return counts
 
 
 def _no_region(label: str, tensor: Any) -> NotFound:

@@ -21,7 +21,13 @@ from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
-EXTENSIONS = ("model_configuration", "model_repository", "model_repository(unload_dependents)", "statistics")
+EXTENSIONS = (
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "model_repository(unload_dependents)",
+    "statistics",
+)
 STREAM = "ModelStreamInfer"
 DOOR = Door("KServe", "gRPC")
 
