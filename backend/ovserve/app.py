@@ -67,6 +67,7 @@ def _listen(core: Core) -> tuple[GrpcServer, list[str]]:
         core.dataplane,
         core.control,
         core.registry,
+        core.shared_memory,
         max_message_bytes=settings.grpc_max_message_bytes,
         channel_arguments=settings.channel_arguments,
     )

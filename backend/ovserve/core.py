@@ -19,6 +19,7 @@ from ovserve.serving.loader import load_version
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Registry
 from ovserve.serving.view import ALL
+from ovserve.shared_memory import SharedMemory
 from ovserve.sources import absolute, make_source, make_uploads
 
 logger = get_logger("ovserve")
@@ -32,6 +33,7 @@ class Core:
     registry: Registry
     dataplane: DataPlane
     control: Control
+    shared_memory: SharedMemory
     source: Source
     reconciler: Reconciler
 
@@ -101,11 +103,13 @@ def compose(settings: Settings) -> Core:
         settle=Upkeep(registry).follow,
         loads_at_once=settings.model_load_thread_count,
     )
-    control = Control(registry, reconciler, uploads, is_open=settings.is_local or settings.allow_remote_management)
+    may_manage = settings.is_local or settings.allow_remote_management
+    control = Control(registry, reconciler, uploads, is_open=may_manage)
     dataplane = DataPlane(
         registry, strict_readiness=settings.strict_readiness, load_wait_seconds=settings.load_wait_seconds
     )
-    return Core(settings, registry, dataplane, control, source, reconciler)
+    shared_memory = SharedMemory(is_open=may_manage)
+    return Core(settings, registry, dataplane, control, shared_memory, source, reconciler)
 
 
 def _engine(settings: Settings) -> Engine:

@@ -27,6 +27,9 @@ ANSWERED = {
     "RepositoryIndex",
     "ModelConfig",
     "ModelStatistics",
+    "SystemSharedMemoryRegister",
+    "SystemSharedMemoryStatus",
+    "SystemSharedMemoryUnregister",
     "RepositoryModelLoad",
     "RepositoryModelUnload",
 }

@@ -68,7 +68,13 @@ def serve(*, settings: Annotated[Settings | None, Parameter(name="*")] = None) -
     except CannotStart as error:
         sys.exit(f"ovserve: {error}")
     replace_by_echoes(core.registry)
-    server = GrpcServer(core.dataplane, core.control, core.registry, max_message_bytes=settings.grpc_max_message_bytes)
+    server = GrpcServer(
+        core.dataplane,
+        core.control,
+        core.registry,
+        core.shared_memory,
+        max_message_bytes=settings.grpc_max_message_bytes,
+    )
     addresses = server.bind(settings.grpc_addresses, 0)
     server.start()
     core.dataplane.open()

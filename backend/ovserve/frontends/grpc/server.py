@@ -16,8 +16,10 @@ from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
 from ovserve.frontends.grpc.handler_threads import HandlerThreads
 from ovserve.frontends.grpc.kserve import SERVICE, STREAM, InferenceService, handlers
+from ovserve.frontends.grpc.shared_memory import SharedMemoryService
 from ovserve.frontends.grpc.stream import Streams
 from ovserve.serving.registry import Registry
+from ovserve.shared_memory import SharedMemory
 
 # Health, readiness and metadata have threads of their own, so that they answer however busy the models are.
 _PROBE_THREADS = 4
@@ -38,6 +40,7 @@ class GrpcServer:
         dataplane: DataPlane,
         control: Control,
         registry: Registry,
+        shared_memory: SharedMemory,
         *,
         max_message_bytes: int,
         channel_arguments: Mapping[str, str | int] = MappingProxyType({}),
@@ -49,8 +52,8 @@ class GrpcServer:
             ThreadPoolExecutor(_PROBE_THREADS, thread_name_prefix="grpc-probe"),
             options=tuple({**_own_arguments(max_message_bytes), **channel_arguments}.items()),
         )
-        service = InferenceService(dataplane, control)
-        methods = handlers(service)
+        service = InferenceService(dataplane, control, shared_memory)
+        methods = handlers(service, SharedMemoryService(shared_memory))
         self._infer_threads = HandlerThreads("grpc-infer")
         self._streams = Streams(service.answer_in_stream, self._infer_threads)
         methods[STREAM] = self._streams.handler()
