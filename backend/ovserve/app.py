@@ -112,6 +112,7 @@ def _grpc(core: Core, port: int, certificates: Certificates | None) -> _Door:
         core.dataplane,
         core.control,
         core.registry,
+        core.shared_memory,
         limits=Limits(
             settings.grpc_max_message_bytes, settings.grpc_max_connections, settings.grpc_max_concurrent_streams
         ),

@@ -21,6 +21,7 @@ from ovserve.serving.loader import load_version
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Registry
 from ovserve.serving.view import ALL
+from ovserve.shared_memory import SharedMemory
 from ovserve.sources import absolute, make_source, make_uploads
 
 _ONE_KEY = "API_KEY"  # as OVMS
@@ -36,6 +37,7 @@ class Core:
     registry: Registry
     dataplane: DataPlane
     control: Control
+    shared_memory: SharedMemory
     source: Source
     reconciler: Reconciler
     keys: Keys | None
@@ -107,12 +109,14 @@ def compose(settings: Settings) -> Core:
         settle=Upkeep(registry).follow,
         loads_at_once=settings.model_load_thread_count,
     )
-    is_open = settings.is_local or settings.allow_remote_management or keys is not None  # every door checks the keys
-    control = Control(registry, reconciler, uploads, is_open=is_open)
+    # Every door checks the keys.
+    may_manage = settings.is_local or settings.allow_remote_management or keys is not None
+    control = Control(registry, reconciler, uploads, is_open=may_manage)
     dataplane = DataPlane(
         registry, strict_readiness=settings.strict_readiness, load_wait_seconds=settings.load_wait_seconds
     )
-    return Core(settings, registry, dataplane, control, source, reconciler, keys)
+    shared_memory = SharedMemory(is_open=may_manage)
+    return Core(settings, registry, dataplane, control, shared_memory, source, reconciler, keys)
 
 
 def _engine(settings: Settings) -> Engine:

@@ -6,6 +6,7 @@ from time import perf_counter_ns
 
 from ovserve.errors import InvalidInput, NotFound, NotReady
 from ovserve.requests import IN_PROCESS, Caller, Door, InferRequest, InferResponse, Metadata, Operation
+from ovserve.serving import classified
 from ovserve.serving.load_wait import LoadWait
 from ovserve.serving.registry import Registry
 from ovserve.serving.servable import Servable
@@ -114,7 +115,9 @@ class DataPlane:
         model: Servable | None = None
         try:
             model = self._load_wait.find(request.model, request.version, caller)
-            response = model.infer(request, caller)
+            response = (
+                classified.infer(model, request, caller) if request.classification else model.infer(request, caller)
+            )
             answered = 1
         finally:
             if model is not None:

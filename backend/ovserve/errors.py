@@ -8,6 +8,7 @@ OVServeError
 |   `-- WrongContent    a tensor's bytes or values do not fit its own shape
 |-- ShapeRefused        the model is served in any shape that it can take, and cannot take this one
 |-- NotFound            no such model or version
+|-- AlreadyExists       a name is taken
 |-- NotReady            it exists, but cannot answer now
 |-- NotInThisMode       models are loaded and unloaded by request only in mode explicit
 |-- NotAllowed          whoever asks may not do that
@@ -45,6 +46,7 @@ class Code(Enum):
     INVALID = auto()
     PRECONDITION = auto()
     NOT_FOUND = auto()
+    EXISTS = auto()
     NOT_READY = auto()
     OVERLOADED = auto()
     DEADLINE = auto()
@@ -88,6 +90,10 @@ class ShapeRefused(OVServeError):
 
 class NotFound(OVServeError):
     code = Code.NOT_FOUND
+
+
+class AlreadyExists(OVServeError):
+    code = Code.EXISTS
 
 
 class NotReady(OVServeError):

@@ -1,7 +1,7 @@
 """What goes into the core and what comes out, whatever the protocol."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 from typing import Protocol
@@ -11,13 +11,17 @@ from ovserve.tensors import Tensor, TensorSpec
 
 @dataclass(frozen=True, slots=True)
 class InferRequest:
-    """One inference; `version` None is the default version, `outputs` None asks for all of them."""
+    """One inference; `version` None is the default version, `outputs` None asks for all of them.
+
+    Of the outputs in `classification` the so many highest values are asked for, with their names.
+    """
 
     model: str
     inputs: Mapping[str, Tensor]
     version: int | None = None
     outputs: frozenset[str] | None = None
     id: str = ""
+    classification: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ class Served:
     def __init__(self, core: Core) -> None:
         core.load()
         self.model = core.registry.find("m")
-        self._server = GrpcServer(core.dataplane, core.control, core.registry, limits=Limits(1 << 20))
+        self._server = GrpcServer(
+            core.dataplane, core.control, core.registry, core.shared_memory, limits=Limits(1 << 20)
+        )
         (self.address,) = self._server.bind(["127.0.0.1"], 0)
         self._server.start()
         core.dataplane.open()

@@ -427,11 +427,11 @@ def test_an_output_too_large_to_allocate_is_openvinos_to_refuse(wire: Wire) -> N
     assert "Failed to allocate" in refusal.details
 
 
-# What is not asked of a server without shared memory
+# Shared memory
 
 
-@pytest.mark.parametrize("rpc", [name for name in UNARY if "SharedMemory" in name])
-def test_shared_memory_is_unimplemented(wire: Wire, rpc: str) -> None:
+@pytest.mark.parametrize("rpc", [name for name in UNARY if "CudaSharedMemory" in name])
+def test_memory_of_a_gpu_is_unimplemented(wire: Wire, rpc: str) -> None:
     assert wire.call(rpc, getattr(pb, f"{rpc}Request")()).code is UNIMPLEMENTED
 
 

@@ -27,6 +27,9 @@ ANSWERED = {
     "RepositoryIndex",
     "ModelConfig",
     "ModelStatistics",
+    "SystemSharedMemoryRegister",
+    "SystemSharedMemoryStatus",
+    "SystemSharedMemoryUnregister",
     "RepositoryModelLoad",
     "RepositoryModelUnload",
 }
@@ -400,12 +403,18 @@ def test_the_index_of_a_named_repository_is_unimplemented(wire: Wire) -> None:
     assert (answer.code, answer.details) == (UNIMPLEMENTED, "RepositoryIndex: 'repository_name' is not supported")
 
 
-def test_asking_for_classification_is_unimplemented(wire: Wire) -> None:
+def test_classes_are_texts_of_value_and_place(wire: Wire) -> None:
     message = good()
-    message.outputs.add(name="sum").parameters["classification"].int64_param = 3
+    message.outputs.add(name="sum").parameters["classification"].int64_param = 1
+    assert wire.infer(message).outputs["sum"].tolist() == [[b"9.000000:3"], [b"17.000000:3"]]
+
+
+def test_a_count_of_classes_that_is_no_number_is_refused(wire: Wire) -> None:
+    message = good()
+    message.outputs.add(name="sum").parameters["classification"].string_param = "3"
     answer = wire.infer(message)
-    assert answer.code is UNIMPLEMENTED
-    assert "model 'dyn': output 'sum' asks for classification" in answer.details
+    assert answer.code is INVALID
+    assert "model 'dyn': output 'sum': classification expects an int64_param" in answer.details
 
 
 @pytest.mark.parametrize("rpc", sorted({method.name for method in SERVICE.methods} - ANSWERED - {"ModelStreamInfer"}))

@@ -32,6 +32,7 @@ class Echo:
         self.note = model.note
         self.warnings = model.warnings
         self.described = model.described
+        self.labels = model.labels
         self.in_flight = model.in_flight
         self.statistics = model.statistics
         self._model = model
@@ -69,7 +70,7 @@ def serve(*, settings: Annotated[Settings | None, Parameter(name="*")] = None) -
         sys.exit(f"ovserve: {error}")
     replace_by_echoes(core.registry)
     limits = Limits(settings.grpc_max_message_bytes)
-    server = GrpcServer(core.dataplane, core.control, core.registry, limits=limits)
+    server = GrpcServer(core.dataplane, core.control, core.registry, core.shared_memory, limits=limits)
     addresses = server.bind(settings.grpc_addresses, 0)
     server.start()
     core.dataplane.open()

@@ -22,13 +22,14 @@ class MalformedTritonConfig(WrongTritonConfig):
 class DeclaredTensor:
     """A tensor as the configuration has it, `dims` without the batch; None and () where it says nothing.
 
-    `reshape` is what the model gets in place of `dims`.
+    `reshape` is what the model gets in place of `dims`; `label_file` has the names of classes, in the model's folder.
     """
 
     name: str
     dtype: DType | None
     dims: tuple[int, ...]
     reshape: tuple[int, ...] | None = None
+    label_file: str = ""
 
     @property
     def is_complete(self) -> bool:

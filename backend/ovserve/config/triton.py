@@ -6,6 +6,7 @@ names in model_config.proto, and numbers may be text.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ovserve.tensors import BY_KSERVE, DType
 DONE_BY_TRITON = frozenset(
     {
         "dynamic_batching",
+        "label_filename",
         "metric_tags",
         "model_metrics",
         "model_operations",
@@ -83,6 +85,8 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
     max_batch_size = int(document.get("max_batch_size", 0))
     inputs = tuple(_tensor(tensor, "input") for tensor in document.get("input", ()))
     outputs = tuple(_tensor(tensor, "output") for tensor in document.get("output", ()))
+    if "label_filename" in done_elsewhere:
+        outputs = tuple(replace(tensor, label_file="") for tensor in outputs)
     parameters, warnings = _Parameters(document.get("parameters", {}), max_batch_size, inputs).read()
     return TritonConfig(
         name=str(document.get("name", "")),
@@ -112,6 +116,7 @@ def _tensor(document: Document, what: str) -> DeclaredTensor:
         DType.BYTES if kind == "STRING" else BY_KSERVE.get(kind),
         tuple(map(int, document.get("dims", ()))),
         None if reshape is None else tuple(map(int, reshape.get("shape", ()))),
+        str(document.get("label_filename", "")),
     )
 
 

@@ -9,7 +9,7 @@ from ovserve.tensors import DType, Shape, list_text
 _VERSION = re.compile(r"[1-9][0-9]{0,18}")
 _HIGHEST_VERSION = (1 << 63) - 1
 _MOST_DIMENSIONS = 32  # numpy 1.26's limit; numpy 2 has 64
-_MOST_BYTES = 1 << 31  # protobuf carries no more
+MOST_BYTES = 1 << 31  # protobuf carries no more
 # A tensor without elements costs nothing to send, but an output of its other dimensions has to be made.
 _MOST_BYTES_BESIDE_ZERO = 1 << 26
 
@@ -31,7 +31,7 @@ def check_shape(shape: Shape, dtype: DType, label: str) -> None:
         raise WrongShape(f"{label} has {len(shape)} dimensions, expected at most {_MOST_DIMENSIONS}")
     if any(length < 0 for length in shape):
         raise WrongShape(f"{label} has shape {list_text(shape)}, expected every dimension to be 0 or more")
-    most = _MOST_BYTES_BESIDE_ZERO if 0 in shape else _MOST_BYTES
+    most = _MOST_BYTES_BESIDE_ZERO if 0 in shape else MOST_BYTES
     if math.prod(length or 1 for length in shape) * dtype.numpy.itemsize > most:
         beside = " beside the zero" if 0 in shape else ""
         raise WrongShape(f"{label} has shape {list_text(shape)}, expected at most {most} bytes in all{beside}")

@@ -17,6 +17,7 @@ from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
 from ovserve.serving.encoded import EncodedInputs
 from ovserve.serving.in_flight import InFlight
+from ovserve.serving.labels import Labels, read_labels
 from ovserve.serving.servable import Servable
 from ovserve.serving.statistics import Statistics
 from ovserve.signature import Signature
@@ -45,6 +46,7 @@ class Pipeline:
         self.admitted_at_once = max((member.admitted_at_once for member in members.values()), default=1)
         self.note: str | None = None
         self.warnings: tuple[str, ...] = ()
+        self.labels = _labels(config, plan, members)
         self.in_flight = InFlight()
         self.statistics = Statistics()
         self.plan = plan
@@ -95,3 +97,14 @@ class Pipeline:
         took_ns = perf_counter_ns() - begun_ns
         self.statistics.succeed(took_ns, Ran(outputs, took_ns), batch.size(self.config, request.inputs))
         return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id)
+
+
+def _labels(config: ModelConfig, plan: Plan, members: Mapping[str, Servable]) -> Labels:
+    """Find the names of classes: its own or, of what it has none for, those of the model that gives the output."""
+    given = {step.node: step.outputs for step in plan.steps}
+    found = {}
+    for name, result in plan.results.items():
+        source = result.source
+        if source.node in given:
+            found[name] = members[source.node].labels.get(given[source.node][source.item], ())
+    return {**{name: labels for name, labels in found.items() if labels}, **read_labels(config)}

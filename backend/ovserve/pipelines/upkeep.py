@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ovserve.config.declared import WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.config.pipeline import NodeConfig
-from ovserve.errors import NotFound, NotReady
+from ovserve.errors import LoadFailed, NotFound, NotReady
 from ovserve.observability.logs import get_logger
 from ovserve.pipelines.graph import WrongPipeline
 from ovserve.pipelines.pipeline import VERSION, Pipeline
@@ -126,7 +126,7 @@ def _made(basis: _Basis) -> Pipeline | str:
         return basis.absence
     try:
         return _planned(basis.config, basis.members)
-    except (WrongPipeline, WrongTritonConfig) as error:
+    except (WrongPipeline, WrongTritonConfig, LoadFailed) as error:
         return str(error)
 
 

@@ -11,6 +11,7 @@ from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import find_files
 from ovserve.repository.mapping import read_mapping
 from ovserve.serving import agreement
+from ovserve.serving.labels import Labels, read_labels
 from ovserve.serving.model import Model
 from ovserve.serving.python import PythonServable
 from ovserve.serving.servable import Servable
@@ -22,17 +23,18 @@ logger = get_logger("ovserve.load")
 def load_version(engine: Engine, config: ModelConfig, version: int, place: Path) -> Servable:
     """Load the version that lies in `place`, a folder or a file; raises `LoadFailed` with the cause."""
     declared = config.declared
+    labels = read_labels(config)
     if declared is not None and declared.document.get("backend") == "python":
         file = place / (declared.file_name or "model.py") if place.is_dir() else place
-        return PythonServable(config, version, load_python(file, declared, name=config.name, version=version))
-    return _load_openvino(engine, config, version, place)
+        return PythonServable(config, version, load_python(file, declared, name=config.name, version=version), labels)
+    return _load_openvino(engine, config, version, place, labels)
 
 
-def _load_openvino(engine: Engine, config: ModelConfig, version: int, place: Path) -> Model:
+def _load_openvino(engine: Engine, config: ModelConfig, version: int, place: Path, labels: Labels) -> Model:
     declared = config.declared
     files = find_files(place / declared.file_name if declared is not None else place)
     loaded = engine.load(files, read_mapping(files.folder), config)
-    model = Model(config, version, loaded)
+    model = Model(config, version, loaded, labels)
     if declared is not None:
         try:
             agreement.check(declared, model.metadata)

@@ -14,6 +14,7 @@ from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
 from ovserve.serving.encoded import EncodedInputs
 from ovserve.serving.in_flight import InFlight
+from ovserve.serving.labels import Labels
 from ovserve.serving.statistics import Statistics
 from ovserve.serving.variants import Shapes, Variants
 from ovserve.signature import Signature
@@ -25,12 +26,13 @@ PLATFORM = "OpenVINO"
 class Model:
     """One loaded version of one model (a `Servable`)."""
 
-    def __init__(self, config: ModelConfig, version: int, loaded: LoadedModel) -> None:
+    def __init__(self, config: ModelConfig, version: int, loaded: LoadedModel, labels: Labels | None = None) -> None:
         self.config = config
         self.metadata = Metadata(config.name, version, PLATFORM, loaded.inputs, loaded.outputs)
         self.slots = len(loaded.slots)
         self.note = loaded.note
         self.warnings = loaded.warnings
+        self.labels: Labels = labels or {}
         self.in_flight = InFlight()
         self.statistics = Statistics()
         self.auto: AutoAxes = {} if loaded.reshaper is None else loaded.reshaper.auto  # what requests decide

@@ -10,6 +10,7 @@ from ovserve.engine.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
 from ovserve.serving.in_flight import InFlight
+from ovserve.serving.labels import Labels
 from ovserve.serving.statistics import Statistics
 from ovserve.signature import Signature
 from ovserve.tensors import TensorSpec
@@ -23,13 +24,14 @@ class PythonServable:
     Its `finalize` runs when nobody has a reference any more, at the latest when the process ends.
     """
 
-    def __init__(self, config: ModelConfig, version: int, loaded: PythonModel) -> None:
+    def __init__(self, config: ModelConfig, version: int, loaded: PythonModel, labels: Labels | None = None) -> None:
         self.config = config
         self.metadata = Metadata(config.name, version, PLATFORM, loaded.inputs, loaded.outputs)
         self.slots = 1
         self.note: str | None = None
         self.warnings: tuple[str, ...] = ()
         self.described: dict[str, str] = {}
+        self.labels: Labels = labels or {}
         self.in_flight = InFlight()
         self.statistics = Statistics()
         self._loaded = loaded

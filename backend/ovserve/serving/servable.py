@@ -6,6 +6,7 @@ from typing import Protocol
 from ovserve.config.model import ModelConfig
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving.in_flight import InFlight
+from ovserve.serving.labels import Labels
 from ovserve.serving.statistics import Statistics
 from ovserve.tensors import TensorSpec
 
@@ -47,6 +48,11 @@ class Servable(Protocol):
     @property
     def described(self) -> Mapping[str, str]:
         """What ModelConfig shows of it as parameters, beyond its configuration."""
+        ...
+
+    @property
+    def labels(self) -> Labels:
+        """The names of classes, by output."""
         ...
 
     @property

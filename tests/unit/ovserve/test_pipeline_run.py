@@ -28,6 +28,7 @@ from ovserve.pipelines.pipeline import Pipeline
 from ovserve.pipelines.plan import Member, plan
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata, Patient
 from ovserve.serving.in_flight import InFlight
+from ovserve.serving.labels import Labels
 from ovserve.serving.statistics import Statistics
 from ovserve.tensors import ANY, Array, Dim, DType, Tensor, TensorSpec
 from pipelines import node, pipeline
@@ -54,6 +55,7 @@ class Served:
         self.note = None
         self.warnings = ()
         self.described: Mapping[str, str] = {}
+        self.labels: Labels = {}
         self.in_flight = InFlight()
         self.statistics = Statistics()
 

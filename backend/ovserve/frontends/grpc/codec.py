@@ -6,48 +6,49 @@ the core's business. Numbers become views on the message's own bytes. Source: th
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from tritonclient.grpc import service_pb2 as pb
 
 from ovserve import tensor_bytes
-from ovserve.errors import NotFound, Unsupported, WrongContent, WrongDatatype, WrongTensors
-from ovserve.frontends.grpc import typed_contents
-from ovserve.frontends.limits import check_shape, parse_version
+from ovserve.errors import InvalidInput, WrongContent, WrongDatatype, WrongTensors
+from ovserve.frontends.grpc import shared_memory, typed_contents
+from ovserve.frontends.limits import MOST_BYTES, check_shape, parse_version
 from ovserve.requests import InferRequest, InferResponse
-from ovserve.tensors import BY_KSERVE, Tensor
+from ovserve.shared_memory import SharedMemory, Window
+from ovserve.tensors import BY_KSERVE, DType, Shape, Tensor
 
 __all__ = ["decode", "encode", "parse_version"]
 
+_CLASSIFICATION = "classification"
 
-def decode(message: pb.ModelInferRequest) -> InferRequest:
+
+def decode(message: pb.ModelInferRequest, memory: SharedMemory) -> InferRequest:
     """Read a request; raises an `InvalidInput` that names the model, the tensor, what was expected and what came."""
     model = message.model_name
     version = parse_version(message.model_version, model)
     raw = message.raw_input_contents
-    if len(raw) > len(message.inputs):
+    sent = sum(not shared_memory.refers(tensor) for tensor in message.inputs)
+    if len(raw) > sent:
         raise WrongTensors(
-            f"model '{model}': raw_input_contents has {len(raw)} entries for {len(message.inputs)} inputs; "
-            f"expected one each"
+            f"model '{model}': raw_input_contents has {len(raw)} entries for {sent} inputs; expected one each"
         )
+    contents = iter(raw)
     inputs: dict[str, Tensor] = {}
-    for index, tensor in enumerate(message.inputs):
+    for tensor in message.inputs:
         label = f"model '{model}': input '{tensor.name}'"
         if tensor.name in inputs:
             raise WrongTensors(f"{label} occurs twice in the request")
-        content = raw[index] if index < len(raw) else None
-        inputs[tensor.name] = _tensor(tensor, content, label, has_raw=bool(raw))
-    return InferRequest(model, inputs, version, _requested(message), message.id)
+        if shared_memory.refers(tensor):
+            inputs[tensor.name] = _from_memory(memory, tensor, label)
+        else:
+            inputs[tensor.name] = _tensor(tensor, next(contents, None), label, has_raw=bool(raw))
+    return InferRequest(model, inputs, version, _requested(message), message.id, _classification(message))
 
 
 def _tensor(tensor: Any, raw: bytes | None, label: str, *, has_raw: bool) -> Tensor:
-    if "shared_memory_region" in tensor.parameters:
-        raise _no_region(label, tensor)
-    dtype = BY_KSERVE.get(tensor.datatype)
-    if dtype is None:
-        raise WrongDatatype(f"{label} has datatype '{tensor.datatype}', expected one of {', '.join(BY_KSERVE)}")
-    shape = tuple(tensor.shape)
-    check_shape(shape, dtype, label)
+    dtype, shape = _kind(tensor, label)
     if not has_raw:
         return Tensor(dtype, typed_contents.read(tensor.contents, dtype, math.prod(shape), label).reshape(shape))
     if tensor.HasField("contents"):
@@ -57,26 +58,58 @@ def _tensor(tensor: Any, raw: bytes | None, label: str, *, has_raw: bool) -> Ten
     return Tensor(dtype, tensor_bytes.read(raw, dtype, shape, label))
 
 
+def _from_memory(memory: SharedMemory, tensor: Any, label: str) -> Tensor:
+    place = shared_memory.window(memory, tensor, label)
+    dtype, shape = _kind(tensor, label)
+    if tensor.HasField("contents"):
+        raise WrongContent(f"{label} has typed contents although it lies in shared memory; expected one")
+    if place.byte_size > MOST_BYTES:
+        raise WrongContent(f"{label} has {place.byte_size} bytes, expected at most {MOST_BYTES}")
+    tensor_bytes.check_length(place.byte_size, dtype, shape, label)
+    return Tensor(dtype, tensor_bytes.read(place.read(), dtype, shape, label))
+
+
+def _kind(tensor: Any, label: str) -> tuple[DType, Shape]:
+    dtype = BY_KSERVE.get(tensor.datatype)
+    if dtype is None:
+        raise WrongDatatype(f"{label} has datatype '{tensor.datatype}', expected one of {', '.join(BY_KSERVE)}")
+    shape = tuple(tensor.shape)
+    check_shape(shape, dtype, label)
+    return dtype, shape
+
+
 def _requested(message: pb.ModelInferRequest) -> frozenset[str] | None:
     """Which outputs are asked for; naming one twice asks for it once (Triton)."""
-    for output in message.outputs:
-        label = f"model '{message.model_name}': output '{output.name}'"
-        if "shared_memory_region" in output.parameters:
-            raise _no_region(label, output)
-        if "classification" in output.parameters:
-            raise Unsupported(f"{label} asks for classification, which this server does not do")
     return frozenset(output.name for output in message.outputs) or None
 
 
-def _no_region(label: str, tensor: Any) -> NotFound:
-    region = tensor.parameters["shared_memory_region"].string_param
-    return NotFound(f"{label} refers to shared memory region '{region}', which is not registered")
+def _classification(message: pb.ModelInferRequest) -> dict[str, int]:
+    """How many classes are asked for, by output."""
+    counts: dict[str, int] = {}
+    for output in message.outputs:
+        if _CLASSIFICATION in output.parameters:
+            parameter = output.parameters[_CLASSIFICATION]
+            if parameter.WhichOneof("parameter_choice") != "int64_param":
+                raise InvalidInput(
+                    f"model '{message.model_name}': output '{output.name}': classification expects an int64_param"
+                )
+            counts[output.name] = parameter.int64_param
+    return counts
 
 
-def encode(response: InferResponse, message: pb.ModelInferResponse) -> pb.ModelInferResponse:
-    """Write a response into `message`: the outputs in the model's order, all contents raw, the id echoed."""
+def encode(
+    response: InferResponse, message: pb.ModelInferResponse, places: Mapping[str, Window]
+) -> pb.ModelInferResponse:
+    """Write a response into `message`: the outputs in the model's order, all contents raw, the id echoed.
+
+    What has one of the `places` goes there, and leaves its raw content empty (Triton).
+    """
     message.model_name, message.model_version, message.id = response.model, str(response.version), response.id
     for name, tensor in response.outputs.items():
-        message.outputs.add(name=name, datatype=tensor.dtype.kserve, shape=tensor.shape)
-        message.raw_output_contents.append(tensor_bytes.write(tensor))
+        output = message.outputs.add(name=name, datatype=tensor.dtype.kserve, shape=tensor.shape)
+        if name in places:
+            shared_memory.write(places[name], tensor, output, f"model '{response.model}': output '{name}'")
+            message.raw_output_contents.append(b"")
+        else:
+            message.raw_output_contents.append(tensor_bytes.write(tensor))
     return message

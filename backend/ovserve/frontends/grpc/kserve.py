@@ -3,7 +3,7 @@
 A frontend translates; it never decides. Each method: decode, one call, encode.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -12,16 +12,24 @@ from tritonclient.grpc import service_pb2 as pb
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import Unsupported
-from ovserve.frontends.grpc import codec
+from ovserve.frontends.grpc import codec, shared_memory
 from ovserve.frontends.grpc.model_statistics import model_statistics
 from ovserve.frontends.grpc.status import abort, fitting, known, sentence
 from ovserve.frontends.model_config import model_config
 from ovserve.requests import Caller, Door
+from ovserve.shared_memory import SharedMemory
 from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
-EXTENSIONS = ("model_configuration", "model_repository", "model_repository(unload_dependents)", "statistics")
+EXTENSIONS = (
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "model_repository(unload_dependents)",
+    "statistics",
+    "system_shared_memory",
+)
 STREAM = "ModelStreamInfer"
 DOOR = Door("KServe", "gRPC")
 
@@ -33,9 +41,10 @@ Context = grpc.ServicerContext
 class InferenceService:
     """One method per RPC that is answered, under the RPC's name."""
 
-    def __init__(self, dataplane: DataPlane, control: Control) -> None:
+    def __init__(self, dataplane: DataPlane, control: Control, memory: SharedMemory) -> None:
         self._dataplane = dataplane
         self._control = control
+        self._memory = memory
 
     def ServerLive(self, _request: Any, _context: Context) -> Any:
         return pb.ServerLiveResponse(live=True)
@@ -113,7 +122,9 @@ class InferenceService:
         return bytes(answer.SerializeToString())
 
     def _infer(self, request: Any, caller: Caller, answer: Any) -> Any:
-        return codec.encode(self._dataplane.infer(codec.decode(request), caller, DOOR), answer)
+        wanted = codec.decode(request, self._memory)
+        places = shared_memory.windows(self._memory, request)
+        return codec.encode(self._dataplane.infer(wanted, caller, DOOR), answer, places)
 
 
 def _check_management(rpc: str, request: Any, *known: str) -> None:
@@ -124,17 +135,17 @@ def _check_management(rpc: str, request: Any, *known: str) -> None:
         raise Unsupported(f"{rpc}: parameter '{min(unknown)}' is not supported")
 
 
-def handlers(service: InferenceService) -> dict[str, Any]:
+def handlers(*services: object) -> dict[str, Any]:
     """Make a handler for every RPC that the protocol names, but the stream.
 
     Messages arrive as bytes and are parsed in the handler's own thread: grpc would parse them in the one thread that
     serves all connections, and would answer unreadable ones with INTERNAL.
     """
-    return {method.name: _handler(service, method) for method in SERVICE.methods if method.name != STREAM}
+    return {method.name: _handler(services, method) for method in SERVICE.methods if method.name != STREAM}
 
 
-def _handler(service: InferenceService, method: Any) -> Any:
-    implementation = getattr(service, method.name, None)
+def _handler(services: Sequence[object], method: Any) -> Any:
+    implementation = next((getattr(each, method.name) for each in services if hasattr(each, method.name)), None)
     if implementation is None:
         return grpc.unary_unary_rpc_method_handler(_unimplemented(method.name))
     request_type = getattr(pb, method.input_type.name)

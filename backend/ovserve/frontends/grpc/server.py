@@ -21,12 +21,14 @@ from ovserve.frontends.grpc.kserve import SERVICE, STREAM, InferenceService, han
 from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.reflected import make_pool
 from ovserve.frontends.grpc.rights import RightsCheck
+from ovserve.frontends.grpc.shared_memory import SharedMemoryService
 from ovserve.frontends.grpc.stream import Streams
 from ovserve.frontends.handler_threads import HandlerThreads, threads_for
 from ovserve.frontends.tfs.messages import POOL
 from ovserve.security.certificates import Certificates
 from ovserve.security.keys import Keys
 from ovserve.serving.registry import Registry
+from ovserve.shared_memory import SharedMemory
 
 # Health, readiness and metadata have threads of their own, so that they answer however busy the models are.
 _PROBE_THREADS = 4
@@ -46,6 +48,7 @@ class GrpcServer:
         dataplane: DataPlane,
         control: Control,
         registry: Registry,
+        shared_memory: SharedMemory,
         *,
         limits: Limits,
         channel_arguments: Mapping[str, str | int] = MappingProxyType({}),
@@ -61,16 +64,18 @@ class GrpcServer:
             options=tuple({**_OWN_ARGUMENTS, **limits.channel_arguments(), **channel_arguments}.items()),
             interceptors=[] if keys is None else [RightsCheck(keys)],
         )
+
         self._infer_threads = HandlerThreads("grpc-infer")
-        self._streams = self._add_kserve(InferenceService(dataplane, control))
+        service = InferenceService(dataplane, control, shared_memory)
+        self._streams = self._add_kserve(service, SharedMemoryService(shared_memory))
         tfs_services = self._add_tfs(tfs.Service(dataplane, control))
         self._add_health_and_reflection(tfs_services)
         self._following = threading.Lock()
         self.follow()
         registry.on_change(self.follow)
 
-    def _add_kserve(self, service: InferenceService) -> Streams:
-        methods = handlers(service)
+    def _add_kserve(self, service: InferenceService, memory_service: SharedMemoryService) -> Streams:
+        methods = handlers(service, memory_service)
         streams = Streams(service.answer_in_stream, self._infer_threads)
         methods[STREAM] = streams.handler()
         methods["ModelInfer"].unary_unary.experimental_thread_pool = self._infer_threads

@@ -12,6 +12,7 @@ STATUS = {
     Code.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
     Code.PRECONDITION: grpc.StatusCode.FAILED_PRECONDITION,
     Code.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Code.EXISTS: grpc.StatusCode.ALREADY_EXISTS,
     Code.NOT_READY: grpc.StatusCode.UNAVAILABLE,
     Code.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Code.DEADLINE: grpc.StatusCode.DEADLINE_EXCEEDED,

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import grpc
 
 from ovserve.errors import Code, NotReady, Overloaded
-from ovserve.frontends.handler_threads import HandlerThreads
 from ovserve.frontends.grpc.status import STATUS, abort
+from ovserve.frontends.handler_threads import HandlerThreads
 from ovserve.requests import Caller
 
 # Each holds a thread (about 50 KB) as long as it is open.

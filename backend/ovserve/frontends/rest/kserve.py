@@ -28,7 +28,13 @@ from ovserve.requests import Door
 from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION as SERVER_VERSION
 
-EXTENSIONS = ("binary_tensor_data", "model_configuration", "model_repository", "model_repository(unload_dependents)", "statistics")
+EXTENSIONS = (
+    "binary_tensor_data",
+    "model_configuration",
+    "model_repository",
+    "model_repository(unload_dependents)",
+    "statistics",
+)
 
 DOOR = Door("KServe", "REST")
 

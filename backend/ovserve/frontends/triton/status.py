@@ -8,6 +8,7 @@ STATUS = {
     Code.INVALID: "INVALID_ARG",
     Code.PRECONDITION: "INVALID_ARG",
     Code.NOT_FOUND: "NOT_FOUND",
+    Code.EXISTS: "INTERNAL",  # regions are Triton's own there
     Code.NOT_READY: "UNAVAILABLE",
     Code.OVERLOADED: "UNAVAILABLE",
     Code.DEADLINE: "UNAVAILABLE",

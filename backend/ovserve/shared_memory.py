@@ -1,0 +1,167 @@
+"""Triton's system shared memory: tensors that clients of this machine leave in /dev/shm, and find there.
+
+Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_shared_memory.md
+"""
+
+import os
+import stat
+import threading
+import weakref
+from dataclasses import dataclass
+
+from ovserve.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound, Overloaded
+
+_FOLDER = "/dev/shm"  # noqa: S108 - where shm_open puts what it opens
+_MOST_REGIONS = 256  # each holds a file descriptor
+_MOST_BYTES = 1 << 40
+_MOST_CHARACTERS = 255
+
+
+class Region:
+    """A part of a shared memory object, open as long as anybody has a reference to it.
+
+    It is read and written through its file and not mapped: a mapping ends the process when a client truncates the file.
+    """
+
+    def __init__(self, name: str, key: str, offset: int, byte_size: int) -> None:
+        self.name = name
+        self.key = key
+        self.offset = offset
+        self.byte_size = byte_size
+        self._file = _open(key, f"shared memory region '{name}'")
+        weakref.finalize(self, os.close, self._file)
+        self.check_size()
+
+    def check_size(self) -> None:
+        """Raise `InvalidInput` where the object does not reach to the end of the region."""
+        found = os.fstat(self._file).st_size
+        if found < self.offset + self.byte_size:
+            raise InvalidInput(
+                f"shared memory region '{self.name}' ends at byte {self.offset + self.byte_size} of '{self.key}', "
+                f"which has {found} bytes"
+            )
+
+    def read(self, offset: int, count: int) -> bytes:
+        data = os.pread(self._file, count, self.offset + offset)
+        if len(data) == count:
+            return data
+        parts = [data]
+        while (missing := count - sum(map(len, parts))) > 0:  # the kernel gives at most 2 GB at once
+            parts.append(os.pread(self._file, missing, self.offset + offset + count - missing))
+            if not parts[-1]:
+                self.check_size()
+                raise InvalidInput(f"shared memory region '{self.name}' was changed while it was read")
+        return b"".join(parts)
+
+    def write(self, offset: int, data: memoryview) -> None:
+        self.check_size()  # or a file that was truncated would grow again
+        written = 0
+        while written < len(data):
+            try:
+                written += os.pwrite(self._file, data[written:], self.offset + offset + written)
+            except OSError as error:
+                raise InvalidInput(f"shared memory region '{self.name}' cannot be written: {error.strerror}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where one tensor lies in a region."""
+
+    region: Region
+    offset: int
+    byte_size: int
+
+    def read(self) -> bytes:
+        """Copy the bytes out; raises `InvalidInput` where the object has become too short."""
+        return self.region.read(self.offset, self.byte_size)
+
+    def write(self, data: memoryview, label: str) -> None:
+        """Copy `data` in; raises `InvalidInput`, which begins with `label`, where it does not fit."""
+        if len(data) > self.byte_size:
+            raise InvalidInput(
+                f"{label} has {len(data)} bytes, expected at most the {self.byte_size} "
+                f"that the request gives it in shared memory region '{self.region.name}'"
+            )
+        self.region.write(self.offset, data)
+
+
+class SharedMemory:
+    """The regions that clients have registered, by name; `is_open` says whether they may."""
+
+    def __init__(self, *, is_open: bool) -> None:
+        self._is_open = is_open
+        self._regions: dict[str, Region] = {}
+        self._lock = threading.Lock()
+
+    def register(self, name: str, key: str, offset: int, byte_size: int) -> None:
+        """Open `byte_size` bytes from `offset` of the object that `key` names, as shm_open does, under a new name.
+
+        Raises `NotAllowed`, `InvalidInput`, `AlreadyExists`, and `Overloaded` where there are too many.
+        """
+        self._check_open()
+        if not name or len(name) > _MOST_CHARACTERS:
+            raise InvalidInput(f"a shared memory region expects a name of 1 to {_MOST_CHARACTERS} characters")
+        label = f"shared memory region '{name}'"
+        if byte_size < 1 or offset < 0:
+            raise InvalidInput(f"{label} expects a byte_size of 1 or more, got {byte_size} from offset {offset}")
+        region = Region(name, key, offset, byte_size)
+        with self._lock:
+            if name in self._regions:
+                raise AlreadyExists(f"{label} is registered already")
+            if len(self._regions) >= _MOST_REGIONS:
+                raise Overloaded(f"{label}: {_MOST_REGIONS} are registered already, as many as there may be")
+            if byte_size + sum(each.byte_size for each in self._regions.values()) > _MOST_BYTES:
+                raise Overloaded(f"{label}: all regions together may have at most {_MOST_BYTES} bytes")
+            self._regions[name] = region
+
+    def unregister(self, name: str = "") -> None:
+        """Forget a region, or all; who is using one goes on. An unknown one is no error (Triton)."""
+        self._check_open()
+        with self._lock:
+            if name:
+                self._regions.pop(name, None)
+            else:
+                self._regions.clear()
+
+    def regions(self, name: str = "") -> list[Region]:
+        """List all regions, or the one asked for; raises `NotFound`."""
+        with self._lock:
+            if not name:
+                return list(self._regions.values())
+            if name not in self._regions:
+                raise NotFound(f"shared memory region '{name}' is not registered")
+            return [self._regions[name]]
+
+    def window(self, name: str, offset: int, byte_size: int, label: str) -> Window:
+        """Find a tensor's place; raises `NotFound` or `InvalidInput`, which begin with `label`."""
+        with self._lock:
+            region = self._regions.get(name)
+        if region is None:
+            raise NotFound(f"{label} refers to shared memory region '{name}', which is not registered")
+        if offset < 0 or byte_size < 0 or offset + byte_size > region.byte_size:
+            raise InvalidInput(
+                f"{label} refers to {byte_size} bytes from offset {offset} of shared memory region '{name}', "
+                f"which has {region.byte_size}"
+            )
+        return Window(region, offset, byte_size)
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise NotAllowed(
+                "shared memory is for clients of this machine; the server listens to others too, "
+                "and was not started with --allow_remote_management"
+            )
+
+
+def _open(key: str, label: str) -> int:
+    name = key.removeprefix("/")
+    if not name or "/" in name or "\0" in name or name in {".", ".."} or len(os.fsencode(name)) > _MOST_CHARACTERS:
+        raise InvalidInput(f"{label}: '{key[:_MOST_CHARACTERS]}' is not the name of a shared memory object")
+    try:
+        file = os.open(f"{_FOLDER}/{name}", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise InvalidInput(f"{label}: '{key}' cannot be opened: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise InvalidInput(f"{label}: '{key}' is not a shared memory object")
+    return file
