@@ -29,6 +29,7 @@ OVServeError
 |-- NoContent           a pipeline found nothing, and what nothing looks like is not known
 |-- LoadFailed          a model version cannot be served; the cause may be told to clients, the path may not
 |   |-- NotConfigured   what lies there cannot be taken for its configuration
+|   |-- NotThere        the folder or file that is configured does not exist
 |   |-- NoVersion       there is a folder, and no version in it
 |   |-- NotOpened       a configuration file cannot be opened
 |   `-- Unreadable      whether it can be served is not known: its files cannot be looked at
@@ -183,6 +184,10 @@ class LoadFailed(OVServeError):
 
 class NotConfigured(LoadFailed):
     """What should be the configuration of a model is none, or is that of another one."""
+
+
+class NotThere(LoadFailed):
+    """The folder or file that is configured does not exist."""
 
 
 class NoVersion(LoadFailed):

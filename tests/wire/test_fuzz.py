@@ -7,6 +7,7 @@ import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2 as pb
 
+from mutated_bytes import Chance, pick, with_other_bytes
 from server_process import ServerProcess
 from wire_server import Answer, Wire, answer, assert_answers_right, request, texts
 
@@ -21,12 +22,7 @@ EXPECTED = {
     grpc.StatusCode.UNIMPLEMENTED,  # classification
 }
 
-Chance = np.random.Generator
 Message = pb.ModelInferRequest
-
-
-def pick(chance: Chance, options: list) -> object:
-    return options[int(chance.integers(len(options)))]
 
 
 def seeds() -> list[Message]:
@@ -54,37 +50,6 @@ def seeds() -> list[Message]:
         request("scalar", {"x": np.array(1, np.float32)}),
         request("fixed", {"x": np.ones((2, 3), np.int32)}),
     ]
-
-
-# Mutations of the bytes
-
-
-def flip(data: bytearray, chance: Chance) -> None:
-    for _ in range(int(chance.integers(1, 4))):
-        data[int(chance.integers(len(data)))] ^= 1 << int(chance.integers(8))
-
-
-def overwrite(data: bytearray, chance: Chance) -> None:
-    data[int(chance.integers(len(data)))] = int(chance.integers(256))
-
-
-def truncate(data: bytearray, chance: Chance) -> None:
-    del data[int(chance.integers(1, len(data))) :]
-
-
-def insert(data: bytearray, chance: Chance) -> None:
-    at = int(chance.integers(len(data)))
-    data[at:at] = chance.bytes(int(chance.integers(1, 6)))
-
-
-def cut_out(data: bytearray, chance: Chance) -> None:
-    at = int(chance.integers(len(data)))
-    del data[at : at + int(chance.integers(1, 6))]
-
-
-def repeat(data: bytearray, chance: Chance) -> None:
-    start, end = sorted(chance.integers(0, len(data) + 1, 2).tolist())
-    data[end:end] = data[start:end]
 
 
 # Mutations of the fields
@@ -178,7 +143,6 @@ def add_parameter(message: Message, chance: Chance) -> None:
         tensor.parameters[key].int64_param = pick(chance, NUMBERS)
 
 
-ON_BYTES: list[Callable[[bytearray, Chance], None]] = [flip, overwrite, truncate, insert, cut_out, repeat]
 ON_FIELDS: list[Callable[[Message, Chance], None]] = [
     change_model,
     change_version,
@@ -205,9 +169,7 @@ def mutated(originals: list[Message], chance: Chance) -> bytes:
         for _ in range(int(chance.integers(1, 4))):
             pick(chance, ON_FIELDS)(message, chance)
         return message.SerializeToString()
-    data = bytearray(message.SerializeToString())
-    pick(chance, ON_BYTES)(data, chance)
-    return bytes(data)
+    return with_other_bytes(message.SerializeToString(), chance)
 
 
 def check(data: bytes, got: Answer) -> None:

@@ -8,7 +8,7 @@ from ovserve.config.declared import TritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.config.ovms_json import OvmsConfig, config_file, read_config
 from ovserve.config.pipeline import NodeConfig, PipelineConfig
-from ovserve.errors import ConfigInvalid, LoadFailed, NotOpened
+from ovserve.errors import ConfigInvalid, LoadFailed, NotOpened, NotThere
 from ovserve.observability.logs import get_logger
 from ovserve.repository.source import Configured, sorted_out
 
@@ -54,7 +54,9 @@ class ConfigFile:
         kept = {name: self._good[name] for name in failed if name in self._good}
         self._good = kept | found
         roots = {} if self._allow_symlinks else {name: _root(config.base_path) for name, config in self._good.items()}
-        errors = {name: LoadFailed(sentence, self._file) for name, sentence in failed.items()}
+        errors = {
+            name: (NotThere if name in moved else LoadFailed)(sentence, self._file) for name, sentence in failed.items()
+        }
         return sorted_out(self._good, errors, roots)
 
     def _moved_to_nowhere(self, listed: OvmsConfig) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from ovserve.errors import LoadFailed, NoVersion, Unreadable
+from ovserve.errors import LoadFailed, NotThere, NoVersion, Unreadable
 
 
 class Kind(Enum):
@@ -127,7 +127,7 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except FileNotFoundError:
         what = "file" if folder.suffix.lower() in _FILES else "folder"
-        raise LoadFailed(f"the {what} does not exist", folder) from None
+        raise NotThere(f"the {what} does not exist", folder) from None
     except NotADirectoryError:
         raise LoadFailed("it is not a folder", folder) from None
     except PermissionError:

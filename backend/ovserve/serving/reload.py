@@ -9,6 +9,7 @@ from ovserve.errors import (
     ConfigRefused,
     EntryRefused,
     NotOpened,
+    NotThere,
     NoVersion,
     PlaceMissing,
     ReloadFailed,
@@ -56,7 +57,7 @@ def shortcoming(view: View, failures: Mapping[tuple[str, int], str], registry: R
     if view.lost is not None:
         return ConfigMissing(str(view.lost)) if isinstance(view.lost, NotOpened) else ConfigRefused(str(view.lost))
     for name, error in view.configured.errors.items():
-        return EntryRefused(f"{name}: {error}")
+        return (PlaceMissing if isinstance(error, NotThere) else EntryRefused)(f"{name}: {error}")
     for name, seen in view.seen.items():
         if seen.error is not None and not isinstance(seen.error, NoVersion):
             return PlaceMissing(f"{name}: {seen.error}")

@@ -13,15 +13,16 @@ _FIELD = re.compile(r"(?:(\w+): )?(repeated )?(map<string, )?([\w.]+)(?(3)>) (\w
 _LABEL = {False: FieldDescriptorProto.LABEL_OPTIONAL, True: FieldDescriptorProto.LABEL_REPEATED}
 # A package refers to those before it.
 _PACKAGES = ("tensorflow", "tensorflow.error", "tensorflow.serving")
-_WELL_KNOWN = (any_pb2.DESCRIPTOR, wrappers_pb2.DESCRIPTOR)
+_WELL_KNOWN_FILES = (any_pb2.DESCRIPTOR, wrappers_pb2.DESCRIPTOR)
+WELL_KNOWN = [f"{file.package}.{name}" for file in _WELL_KNOWN_FILES for name in file.message_types_by_name]
 
 
 def make_pool() -> DescriptorPool:
     """Make a pool that has the messages and services, and nothing that anybody else registered."""
     pool: Any = DescriptorPool()
-    for known in _WELL_KNOWN:
+    for known in _WELL_KNOWN_FILES:
         pool.AddSerializedFile(known.serialized_pb)
-    known_files = [known.name for known in _WELL_KNOWN]
+    known_files = [known.name for known in _WELL_KNOWN_FILES]
     for package in _PACKAGES:
         file = FileDescriptorProto(name=f"ovserve/{package}.proto", package=package, syntax="proto3")
         file.dependency.extend(known_files)

@@ -1,12 +1,29 @@
 """TensorFlow Serving's messages as classes."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf.message_factory import GetMessageClass
 
-from ovserve.frontends.tfs.descriptors import make_pool
+from ovserve.frontends.tfs.declarations import MESSAGES
+from ovserve.frontends.tfs.descriptors import WELL_KNOWN, make_pool
 
 POOL: Any = make_pool()
+
+
+def _with_inner(descriptor: Any) -> Iterator[Any]:
+    yield descriptor
+    for inner in descriptor.nested_types:
+        yield from _with_inner(inner)
+
+
+# Nobody else keeps what belongs to a pool of one's own: protobuf makes a class when a message of it is first met, and
+# the garbage collector took it while another thread was using it, which ended the process (protobuf 6.33).
+_KEPT = [
+    (GetMessageClass(descriptor), tuple(descriptor.fields))
+    for name in (*MESSAGES, *WELL_KNOWN)
+    for descriptor in _with_inner(POOL.FindMessageTypeByName(name))
+]
 
 
 def _message(name: str) -> Any:
