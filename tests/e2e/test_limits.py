@@ -1,5 +1,6 @@
 """What one client or many may take of the gRPC server; whatever they try, it goes on."""
 
+import resource
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -60,6 +61,33 @@ def test_500_idle_connections_disturb_nobody(server: ServerProcess, said: bytes)
             connection = idle.enter_context(socket.create_connection(("127.0.0.1", server.port)))
             connection.sendall(said)
         assert_well(server)
+
+
+def few_open_files() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+
+
+def test_a_system_that_gives_few_open_files_is_asked_for_more(serve: Serve, root: Path) -> None:
+    server = serve("--model_repository", str(root), prepare=few_open_files)
+    with ExitStack() as idle:
+        for _ in range(200):
+            idle.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        assert_well(server)
+
+
+@pytest.mark.parametrize(
+    ("said", "argument"),
+    [(b"", "grpc.server_handshake_timeout_ms=300"), (PREFACE, "grpc.max_connection_idle_ms=300")],
+    ids=["silent", "idle"],
+)
+def test_connections_that_do_nothing_are_closed_in_time(serve: Serve, root: Path, said: bytes, argument: str) -> None:
+    server = serve("--model_repository", str(root), "--grpc_channel_arguments", argument)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(said)
+        while connection.recv(1000):
+            pass
+    assert_well(server)
 
 
 def test_a_message_that_is_too_large_is_refused(server: ServerProcess) -> None:
