@@ -15,6 +15,7 @@ from ovserve.errors import CannotStart
 from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.server import CannotListen, GrpcServer
 from ovserve.observability.logs import get_logger
+from ovserve.open_files import allow_open_files
 from ovserve.security.certificates import CertificateFiles, Certificates
 from ovserve.signals import Event, Events
 from ovserve.version import VERSION
@@ -38,6 +39,7 @@ def run(settings: Settings) -> int:
     SIGHUP has configuration and repository looked at, in modes `watch` and `poll`.
     The port is taken before models load, so that a port in use is told at once and liveness is answered meanwhile.
     """
+    allow_open_files()
     with Events() as events, ThreadPoolExecutor(1, thread_name_prefix="load") as executor:
         core = compose(settings)
         doors = _listen(core)

@@ -20,7 +20,11 @@ from ovserve.tensors import DType, Tensor
 from readme import CHECKOUT, Block, blocks
 
 PAGES = sorted((CHECKOUT / "backend/docs").rglob("*.md"))
-OWN_TESTS = {"triton.md", "pipelines.md"}  # in tests/triton, in test_pipelines_page.py
+OWN_TESTS = {
+    "triton.md",
+    "pipelines.md",
+    "security.md",
+}  # in tests/triton, test_pipelines_page.py, test_security_page.py
 BLOCKS = [block for page in PAGES for block in blocks(page) if page.name not in OWN_TESTS]
 
 

@@ -36,7 +36,10 @@ class Listening(CorsFlags):
 
     grpc_max_connections: int = Field(default=1000, ge=1, le=_MOST, description="Clients connected to gRPC at once.")
     grpc_max_concurrent_streams: int = Field(
-        default=1000, ge=1, le=_MOST, description="Calls under way at once on one gRPC connection; more wait."
+        default=10_000,
+        ge=1,
+        le=_MOST,
+        description="Calls at once on one gRPC connection; more wait or fail.",
     )
     rest_port: Annotated[Port, also("http-port")] = Field(
         default=0, description="REST port; auto picks a free one and prints it, 0 turns REST off."

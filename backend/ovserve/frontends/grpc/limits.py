@@ -17,7 +17,7 @@ class Limits:
 
     message_bytes: int
     connections: int = 1000
-    streams: int = 1000
+    streams: int = 10_000  # gRPC's clients fail rather than wait where they reach it, so it is out of their reach
 
     def channel_arguments(self) -> dict[str, str | int]:
         return {
