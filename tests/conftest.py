@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-# Tests read what is written to standard error; gRPC's core writes there by itself.
+# Tests read what is written to standard error; gRPC's core writes there by itself, and in a process that is forked while
+# it runs it meddles with files that both have.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 from server_process import ServerProcess
 
