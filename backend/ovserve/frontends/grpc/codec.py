@@ -29,11 +29,8 @@ def decode(message: pb.ModelInferRequest, memory: SharedMemory) -> InferRequest:
     model = message.model_name
     version = parse_version(message.model_version, model)
     raw = message.raw_input_contents
-    sent = sum(not shared_memory.refers(tensor) for tensor in message.inputs)
-    if len(raw) > sent:
-        raise WrongTensors(
-            f"model '{model}': raw_input_contents has {len(raw)} entries for {sent} inputs; expected one each"
-        )
+    if len(raw) > len(message.inputs):
+        raise _too_many(model, len(raw), len(message.inputs))
     contents = iter(raw)
     inputs: dict[str, Tensor] = {}
     for tensor in message.inputs:
@@ -44,7 +41,15 @@ def decode(message: pb.ModelInferRequest, memory: SharedMemory) -> InferRequest:
             inputs[tensor.name] = _from_memory(memory, tensor, label)
         else:
             inputs[tensor.name] = _tensor(tensor, next(contents, None), label, has_raw=bool(raw))
+    if next(contents, None) is not None:
+        raise _too_many(model, len(raw), sum(not shared_memory.refers(tensor) for tensor in message.inputs))
     return InferRequest(model, inputs, version, _requested(message), message.id, _classification(message))
+
+
+def _too_many(model: str, entries: int, inputs: int) -> WrongTensors:
+    return WrongTensors(
+        f"model '{model}': raw_input_contents has {entries} entries for {inputs} inputs; expected one each"
+    )
 
 
 def _tensor(tensor: Any, raw: bytes | None, label: str, *, has_raw: bool) -> Tensor:
