@@ -140,6 +140,7 @@ def _rest(core: Core, port: int, certificates: Certificates | None) -> _Door:
         cors=settings.cors,
         certificates=certificates,
         keys=core.keys,
+        metrics=core.metrics,
     )
     return _Door("KServe v2 REST", server, server.bind(settings.rest_addresses, port))
 

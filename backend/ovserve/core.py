@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ovserve.config.metrics import SHOWN
+from ovserve.config.ovms_json import read_config
 from ovserve.config.settings import Settings
 from ovserve.control import Control, IndexRow
 from ovserve.dataplane import DataPlane
 from ovserve.engine.openvino import Engine
-from ovserve.errors import CannotStart, LoadFailed
+from ovserve.errors import CannotStart, ConfigInvalid, LoadFailed
+from ovserve.metrics import Metrics
 from ovserve.observability.logs import get_logger
 from ovserve.pipelines.upkeep import Upkeep
 from ovserve.repository.source import Source
@@ -41,6 +44,7 @@ class Core:
     source: Source
     reconciler: Reconciler
     keys: Keys | None
+    metrics: Metrics | None
 
     def load(self, *, may_be_empty: bool = False) -> None:
         """Load everything once; raises `CannotStart` where not one model can be served.
@@ -116,7 +120,25 @@ def compose(settings: Settings) -> Core:
         registry, strict_readiness=settings.strict_readiness, load_wait_seconds=settings.load_wait_seconds
     )
     shared_memory = SharedMemory(is_open=may_manage)
-    return Core(settings, registry, dataplane, control, shared_memory, source, reconciler, keys)
+    metrics = _metrics(settings, registry)
+    return Core(settings, registry, dataplane, control, shared_memory, source, reconciler, keys, metrics)
+
+
+def _metrics(settings: Settings, registry: Registry) -> Metrics | None:
+    """Make what --metrics_enable asks for, or config.json's `monitoring`."""
+    if settings.metrics_enable:
+        return Metrics(registry, settings.families, triton=settings.triton_metrics)
+    if settings.config_path is None:
+        return None
+    try:
+        monitoring = read_config(settings.config_path).monitoring
+    except ConfigInvalid:
+        return None  # which stops the start, when the models are looked for
+    if monitoring is None or not monitoring.metrics.enable:
+        return None
+    if not settings.rest_port:
+        raise CannotStart("rest_port setting is missing, metrics are enabled on rest port")
+    return Metrics(registry, monitoring.metrics.metrics_list or SHOWN)
 
 
 def _engine(settings: Settings) -> Engine:

@@ -29,6 +29,8 @@ class Echo:
         self.metadata = model.metadata
         self.taken = model.taken
         self.slots = model.slots
+        self.streams = model.streams
+        self.running = 0
         self.note = model.note
         self.warnings = model.warnings
         self.described = model.described

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator
+from pydantic import AfterValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from ovserve.config.json_schema import Items, Part
+from ovserve.config.metrics import check_families
 from ovserve.config.pipeline import PipelineConfig
 from ovserve.config.plugin_config import PropertyValue
 
@@ -94,7 +95,7 @@ class Metrics(Part):
     """Whether metrics are shown, and which; none named are the default ones."""
 
     enable: bool
-    metrics_list: Items[str] = ()
+    metrics_list: Annotated[Items[str], AfterValidator(check_families)] = ()
 
 
 class Monitoring(Part):

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from ovserve.config.listening import Listening
 from ovserve.config.loading import Loading
 from ovserve.config.log_flags import Logging
+from ovserve.config.metrics import MetricsFlags
 from ovserve.config.model_flags import ModelFlags
 from ovserve.config.security_flags import SecurityFlags
 from ovserve.config.source import Source
@@ -20,7 +21,7 @@ def _existing(path: Path) -> Path:
     return path
 
 
-class Settings(WithoutEffect, Logging, Loading, SecurityFlags, Listening, ModelFlags, Source):
+class Settings(WithoutEffect, Logging, MetricsFlags, Loading, SecurityFlags, Listening, ModelFlags, Source):
     """Everything that can be set, with OVMS's or Triton's name where they have one."""
 
     cpu_extension: Annotated[Path, AfterValidator(_existing)] | None = Field(
@@ -41,6 +42,12 @@ class Settings(WithoutEffect, Logging, Loading, SecurityFlags, Listening, ModelF
                 call_default_factory=True
             ):
                 raise ValueError(f"--{name} cannot be used with --config_path: set {name} in that file, model by model")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_need_a_port(self) -> "Settings":
+        if self.metrics_enable and not self.rest_port:
+            raise ValueError("rest_port setting is missing, metrics are enabled on rest port")
         return self
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ovserve.config.names import WITHOUT_EFFECT
 
@@ -26,7 +26,7 @@ def _two_to_ten_thousand(count: int) -> int:
 
 
 def _never(why: str) -> AfterValidator:
-    """Refuse what somebody would count on: scrapers on metrics, clients on sequences."""
+    """Refuse what somebody would count on."""
 
     def check(value: Any) -> Any:
         if value:
@@ -45,10 +45,6 @@ class WithoutEffect(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    metrics_enable: Annotated[bool, _never("there are no metrics yet"), WITHOUT_EFFECT] = Field(
-        default=False, description="only false: there are no metrics yet"
-    )
-    metrics_list: Annotated[str, WITHOUT_EFFECT] = Field(default="", description="only with --metrics_enable")
     rest_workers: Annotated[Annotated[int, AfterValidator(_two_to_ten_thousand)] | None, WITHOUT_EFFECT] = Field(
         default=None, description="one REST server has the threads of all"
     )
@@ -79,12 +75,6 @@ class WithoutEffect(BaseModel):
     )
     log_warning: _Switch = Field(default=True, description="--log_level alone chooses the lines")
     log_error: _Switch = Field(default=True, description="--log_level alone chooses the lines")
-
-    @model_validator(mode="after")
-    def _metrics_to_list(self) -> "WithoutEffect":
-        if self.metrics_list and not self.metrics_enable:
-            raise ValueError("metrics_enable setting is missing, required when metrics_list is provided")
-        return self
 
     @property
     def without_effect(self) -> Iterator[str]:

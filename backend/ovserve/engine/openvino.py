@@ -36,12 +36,14 @@ VERSION: str = ov.get_version()
 class LoadedModel:
     """A compiled model: what it takes and gives, the slots that run it, and what the log should warn about.
 
+    `streams` is how many inferences the device works on at once.
     `note` says why it is served otherwise than asked for; `reshaper` is there where requests decide shapes.
     """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     slots: Slots
+    streams: int
     dry_run: DryRun | None
     warnings: tuple[str, ...]
     note: str | None = None
@@ -123,7 +125,7 @@ class Engine:
             count += 1  # requests on several variants leave gaps that one more fills (ADR 0012)
         slots = _slots(compiled, inputs, outputs, count)
         warnings = (*blueprint.warnings, *narrowed(compiled, tensors, own_nodes))
-        return LoadedModel(inputs, outputs, slots, dry_run, warnings)
+        return LoadedModel(inputs, outputs, slots, _streams(compiled), dry_run, warnings)
 
     def _read(self, files: ModelFiles) -> ov.Model:
         cause = _unreadable(files)
@@ -150,6 +152,13 @@ class Engine:
             return self._core.compile_model(model, config.target_device, properties)
         except (RuntimeError, TypeError, ValueError) as error:
             raise Refused(f"the model cannot be compiled for device {config.target_device}: {reason(error)}") from error
+
+
+def _streams(compiled: ov.CompiledModel) -> int:
+    """How many inferences the device works on at once; some devices do not tell."""
+    if "NUM_STREAMS" not in compiled.get_property("SUPPORTED_PROPERTIES"):
+        return 1
+    return int(compiled.get_property("NUM_STREAMS"))
 
 
 def _slots(

@@ -44,12 +44,18 @@ class SlotPool(Generic[SlotT]):
 
     def __init__(self, slots: Iterable[SlotT], *, owner: str, max_queue: int, queue_timeout_s: float | None) -> None:
         self._free = deque(slots)
+        self._size = len(self._free)
         self._owner = owner
         self._max_queue = max_queue
         self._queue_timeout_s = queue_timeout_s
         self._waiters: deque[_Waiter[SlotT]] = deque()
         self._lock = threading.Lock()
         self.admitted_at_once = len(self._free) + max_queue
+
+    @property
+    def lent(self) -> int:
+        """How many slots are lent now."""
+        return self._size - len(self._free)
 
     @contextmanager
     def slot(self, caller: Caller, *, admitted: bool = False) -> Iterator[SlotT]:

@@ -42,6 +42,7 @@ class Pipeline:
         self.config = config
         platform = _PLATFORM if config.declared is None else _PLATFORM_OF_AN_ENSEMBLE
         self.metadata = Metadata(plan.name, VERSION, platform, plan.inputs, plan.outputs)
+        self.streams = 1
         self.slots = max((member.slots for member in members.values()), default=1)
         self.admitted_at_once = max((member.admitted_at_once for member in members.values()), default=1)
         self.note: str | None = None
@@ -61,6 +62,10 @@ class Pipeline:
         )
         self._admitted = BoundedSemaphore(self.admitted_at_once)
         self._executor = ThreadPoolExecutor(max(1, self.slots - 1), thread_name_prefix="pipeline")
+
+    @property
+    def running(self) -> int:
+        return self.in_flight.count
 
     @property
     def taken(self) -> tuple[TensorSpec, ...]:

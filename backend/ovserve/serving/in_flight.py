@@ -26,6 +26,10 @@ class InFlight:
         if callback is not None:
             callback()
 
+    @property
+    def count(self) -> int:
+        return self._count
+
     def when_empty(self, callback: Callable[[], None]) -> None:
         """Call back when nothing is inside, perhaps at once; again if something came and went after that."""
         with self._lock:

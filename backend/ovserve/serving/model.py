@@ -30,6 +30,7 @@ class Model:
         self.config = config
         self.metadata = Metadata(config.name, version, PLATFORM, loaded.inputs, loaded.outputs)
         self.slots = len(loaded.slots)
+        self.streams = loaded.streams
         self.note = loaded.note
         self.warnings = loaded.warnings
         self.labels: Labels = labels or {}
@@ -78,6 +79,10 @@ class Model:
     def described(self) -> dict[str, str]:
         layouts = {spec.name: spec.layout for spec in (*self.metadata.inputs, *self.metadata.outputs) if spec.layout}
         return {"TARGET_DEVICE": self.config.target_device, **({"LAYOUT": json.dumps(layouts)} if layouts else {})}
+
+    @property
+    def running(self) -> int:
+        return self._turns.lent
 
     @property
     def taken(self) -> tuple[TensorSpec, ...]:

@@ -28,6 +28,7 @@ class PythonServable:
         self.config = config
         self.metadata = Metadata(config.name, version, PLATFORM, loaded.inputs, loaded.outputs)
         self.slots = 1
+        self.streams = 1
         self.note: str | None = None
         self.warnings: tuple[str, ...] = ()
         self.described: dict[str, str] = {}
@@ -44,6 +45,10 @@ class PythonServable:
             queue_timeout_s=config.queue_timeout or None,
         )
         weakref.finalize(self, loaded.close)
+
+    @property
+    def running(self) -> int:
+        return self._turns.lent
 
     @property
     def taken(self) -> tuple[TensorSpec, ...]:

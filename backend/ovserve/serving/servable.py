@@ -31,6 +31,16 @@ class Servable(Protocol):
         ...
 
     @property
+    def running(self) -> int:
+        """How many requests run now."""
+        ...
+
+    @property
+    def streams(self) -> int:
+        """How many inferences the device works on at the same time."""
+        ...
+
+    @property
     def admitted_at_once(self) -> int:
         """How many requests may be inside at the same time, running or waiting."""
         ...

@@ -208,7 +208,8 @@ def test_every_flag_without_effect_is_walked() -> None:
         ("--grpc_channel_arguments a", "Grpc channel arguments passed in wrong format - a"),
         ("--rest_workers 1", "rest_workers count should be from 2 to 10000"),
         ("--log_level info", "Input should be 'TRACE', 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
-        ("--metrics_enable", "there are no metrics yet"),
+        ("--metrics_enable", "rest_port setting is missing, metrics are enabled on rest port"),
+        ("--metrics_enable --rest_port auto --metrics_list nope", "Invalid name in metrics_list: 'nope' is none of"),
         ("--metrics_list ovms_streams", "metrics_enable setting is missing, required when metrics_list is provided"),
         (
             "--cpu_extension /nonexistent.so",

@@ -11,19 +11,25 @@ from ovserve.frontends.rest.answers import on_error, on_http_error
 from ovserve.frontends.rest.doors import Doors
 from ovserve.frontends.rest.kserve import KServe
 from ovserve.frontends.rest.last_resort import LastResort
+from ovserve.frontends.rest.metrics import MetricsPage
 from ovserve.frontends.rest.paths import StillEncoded
 from ovserve.frontends.rest.repository import Repository
 from ovserve.frontends.rest.rights import RightsCheck
 from ovserve.frontends.rest.statistics import Statistics
+from ovserve.metrics import Metrics
 from ovserve.security.keys import Keys
 from ovserve.version import VERSION
 
 
-def make_app(doors: Doors, cors: Cors | None = None, keys: Keys | None = None) -> ASGIApp:
-    """Make what answers every REST request."""
+def make_app(
+    doors: Doors, cors: Cors | None = None, keys: Keys | None = None, metrics: Metrics | None = None
+) -> ASGIApp:
+    """Make what answers every REST request; without `metrics` there is no page of them."""
     app = FastAPI(title="ovserve", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
     for router in (Statistics(doors).router(), KServe(doors).router(), Repository(doors).router()):
         app.include_router(router)
+    if metrics is not None:
+        app.include_router(MetricsPage(metrics).router())
     app.add_exception_handler(OVServeError, on_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_middleware(LastResort)

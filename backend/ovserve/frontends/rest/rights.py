@@ -19,6 +19,7 @@ RIGHTS: Sequence[tuple[re.Pattern[str], Right | None]] = [
         (r"/v2/health/(live|ready)", None),
         (rf"{_MODEL}/ready", None),
         (r"/(docs|openapi\.json)", None),
+        (r"/metrics", Right.METRICS),
         (r"/v2/models/stats", Right.METRICS),
         (rf"{_MODEL}/stats", Right.METRICS),
         (r"/v2/repository/index", Right.INFERENCE),

@@ -15,6 +15,7 @@ from ovserve.frontends.handler_threads import threads_for
 from ovserve.frontends.rest.app import make_app
 from ovserve.frontends.rest.doors import Doors
 from ovserve.frontends.rest.protocol import BoundedProtocol
+from ovserve.metrics import Metrics
 from ovserve.security.certificates import Certificates
 from ovserve.security.keys import Keys
 from ovserve.serving.registry import Registry
@@ -38,11 +39,12 @@ class RestServer:
         cors: Cors | None = None,
         certificates: Certificates | None = None,
         keys: Keys | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._registry = registry
         self._doors = Doors(dataplane, control, max_body_bytes)
         config = uvicorn.Config(
-            make_app(self._doors, cors, keys),
+            make_app(self._doors, cors, keys, metrics),
             http=BoundedProtocol,
             ws="none",
             loop="asyncio",
