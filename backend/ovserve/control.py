@@ -127,6 +127,14 @@ class Control:
         self._reconciler.ask(name, load=False, with_parts=with_parts)
         uploads.put(name, None, {})
 
+    def check_may_set(self, what: str) -> None:
+        """Raise `NotAllowed` where those who ask may not change how the server works."""
+        if not self._is_open:
+            raise NotAllowed(
+                f"{what} are not told or changed by request where the server listens to other machines, "
+                f"unless --api_key_file guards it or --allow_remote_management is given"
+            )
+
     def _checked_uploads(self) -> Uploads:
         if self._uploads is None:
             raise NotInThisMode("models are loaded and unloaded by request only with --model_control_mode explicit")

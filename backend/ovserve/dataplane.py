@@ -11,6 +11,7 @@ from ovserve.serving.load_wait import LoadWait
 from ovserve.serving.registry import Registry
 from ovserve.serving.servable import Servable
 from ovserve.serving.statistics import Snapshot
+from ovserve.tracing import Changes, Tracer, TraceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class DataPlane:
         self._registry = registry
         self._strict = strict_readiness
         self._load_wait = LoadWait(registry, load_wait_seconds)
+        self._tracer = Tracer()
         self._accepted = 0
         self._answered = 0
         self._in_flight = 0
@@ -103,6 +105,15 @@ class DataPlane:
             if version in (None, number)
         ]
 
+    def trace_settings(self, changes: Changes, model: str = "") -> TraceSettings:
+        """Change what is traced of all models or of one, and tell what is in force then.
+
+        Raises `NotFound`, `NotReady`, `InvalidInput`, `Unsupported`.
+        """
+        if model:
+            self._registry.find(model)
+        return self._tracer.change(changes, model) if changes else self._tracer.settings(model)
+
     def infer(self, request: InferRequest, caller: Caller, door: Door = IN_PROCESS) -> InferResponse:
         """Answer `request`; raises an `OVServeError` that says why not."""
         with self._changed:
@@ -111,6 +122,7 @@ class DataPlane:
             self._accepted += 1
             self._in_flight += 1
         answered = 0
+        whole_ns = 0
         begun_ns = perf_counter_ns()
         model: Servable | None = None
         try:
@@ -121,12 +133,15 @@ class DataPlane:
             answered = 1
         finally:
             if model is not None:
-                model.statistics.answer(door, Operation.INFER, perf_counter_ns() - begun_ns, good=bool(answered))
+                whole_ns = perf_counter_ns() - begun_ns
+                model.statistics.answer(door, Operation.INFER, whole_ns, good=bool(answered))
             with self._changed:
                 self._answered += answered
                 self._in_flight -= 1
                 if self._draining:
                     self._changed.notify_all()
+        if self._tracer.is_on:
+            self._tracer.trace(request, response, door, whole_ns)
         return response
 
     @property

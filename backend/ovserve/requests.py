@@ -6,6 +6,7 @@ from enum import Enum
 from math import inf
 from typing import Protocol
 
+from ovserve.ran import Ran
 from ovserve.tensors import Tensor, TensorSpec
 
 
@@ -26,10 +27,13 @@ class InferRequest:
 
 @dataclass(frozen=True, slots=True)
 class InferResponse:
+    """The outputs by name; `ran` says how long each stage of a run took, where there was one."""
+
     model: str
     version: int
     outputs: Mapping[str, Tensor]
     id: str = ""
+    ran: Ran | None = None
 
 
 @dataclass(frozen=True, slots=True)

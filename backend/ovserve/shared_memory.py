@@ -9,7 +9,7 @@ import threading
 import weakref
 from dataclasses import dataclass
 
-from ovserve.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound, Overloaded
+from ovserve.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound, Overloaded, OVServeError
 
 _FOLDER = "/dev/shm"  # noqa: S108 - where shm_open puts what it opens
 _MOST_REGIONS = 256  # each holds a file descriptor
@@ -29,8 +29,7 @@ class Region:
         self.offset = offset
         self.byte_size = byte_size
         self._file = _open(key, f"shared memory region '{name}'")
-        weakref.finalize(self, os.close, self._file)
-        self.check_size()
+        self.close = weakref.finalize(self, os.close, self._file)
 
     def check_size(self) -> None:
         """Raise `InvalidInput` where the object does not reach to the end of the region."""
@@ -105,14 +104,22 @@ class SharedMemory:
         if byte_size < 1 or offset < 0:
             raise InvalidInput(f"{label} expects a byte_size of 1 or more, got {byte_size} from offset {offset}")
         region = Region(name, key, offset, byte_size)
+        try:
+            region.check_size()
+            self._add(region, label)
+        except OVServeError:
+            region.close()  # at once: the error on its way out keeps a reference
+            raise
+
+    def _add(self, region: Region, label: str) -> None:
         with self._lock:
-            if name in self._regions:
+            if region.name in self._regions:
                 raise AlreadyExists(f"{label} is registered already")
             if len(self._regions) >= _MOST_REGIONS:
                 raise Overloaded(f"{label}: {_MOST_REGIONS} are registered already, as many as there may be")
-            if byte_size + sum(each.byte_size for each in self._regions.values()) > _MOST_BYTES:
+            if region.byte_size + sum(each.byte_size for each in self._regions.values()) > _MOST_BYTES:
                 raise Overloaded(f"{label}: all regions together may have at most {_MOST_BYTES} bytes")
-            self._regions[name] = region
+            self._regions[region.name] = region
 
     def unregister(self, name: str = "") -> None:
         """Forget a region, or all; who is using one goes on. An unknown one is no error (Triton)."""

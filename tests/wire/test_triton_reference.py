@@ -27,6 +27,8 @@ ANSWERED = {
     "RepositoryIndex",
     "ModelConfig",
     "ModelStatistics",
+    "LogSettings",
+    "TraceSetting",
     "SystemSharedMemoryRegister",
     "SystemSharedMemoryStatus",
     "SystemSharedMemoryUnregister",

@@ -9,9 +9,9 @@ import numpy as np
 import openvino as ov
 
 from ovserve.engine import strings
-from ovserve.engine.ran import Ran
 from ovserve.engine.reasons import reason
 from ovserve.errors import InferenceFailed
+from ovserve.ran import Ran
 from ovserve.tensors import Array, DType, Shape, Tensor
 
 # Measured on 2 cores: below this many bytes copying into the slot's own tensor costs less than binding the caller's

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import structlog
 
+NOTHING = "CRITICAL"  # no line of ours is that important
 _LEVELS = {"TRACE": logging.DEBUG, **logging.getLevelNamesMapping()}
 _LIBRARY = "ovserve"
 
@@ -48,6 +49,34 @@ def configure(level: str, style: Style, path: Path | None = None) -> None:
     library.propagate = False
 
 
+def level() -> str:
+    """Tell the least important level that is logged."""
+    return logging.getLevelName(logging.getLogger(_LIBRARY).getEffectiveLevel())
+
+
+def rank(name: str) -> int:
+    """Order levels: the more important the higher."""
+    return _LEVELS[name]
+
+
+def set_level(name: str) -> None:
+    """Log lines of at least this level from now on."""
+    logging.getLogger(_LIBRARY).setLevel(_LEVELS[name])
+
+
+def style() -> Style:
+    """Tell how lines look."""
+    formatters = [handler.formatter for handler in logging.getLogger(_LIBRARY).handlers]
+    return next((formatter.style for formatter in formatters if isinstance(formatter, _Formatter)), "console")
+
+
+def set_style(style: Style) -> None:
+    """Have lines look so from now on."""
+    for handler in logging.getLogger(_LIBRARY).handlers:
+        is_file = isinstance(handler, logging.FileHandler)
+        handler.setFormatter(_formatter(style, colors=not is_file and sys.stderr.isatty()))
+
+
 def _hand_over(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> tuple[tuple[str], dict[str, Any]]:
     """Give logging a readable message, and the fields beside it for a formatter that knows them."""
     rest = " ".join(f"{key}={value}" for key, value in fields.items() if key != "event")
@@ -56,15 +85,16 @@ def _hand_over(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> 
 
 def _formatter(style: Style, *, colors: bool) -> "_Formatter":
     if style == "json":
-        return _Formatter(structlog.processors.JSONRenderer())
-    return _Formatter(structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0, sort_keys=False))
+        return _Formatter(structlog.processors.JSONRenderer(), style)
+    return _Formatter(structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0, sort_keys=False), style)
 
 
 class _Formatter(logging.Formatter):
     """Renders a record's fields with one of structlog's renderers."""
 
-    def __init__(self, renderer: Any) -> None:
+    def __init__(self, renderer: Any, style: Style) -> None:
         super().__init__()
+        self.style: Style = style
         self._renderer = renderer
 
     def format(self, record: logging.LogRecord) -> str:

@@ -8,11 +8,11 @@ from threading import BoundedSemaphore
 from time import perf_counter_ns
 
 from ovserve.config.model import ModelConfig
-from ovserve.engine.ran import Ran
 from ovserve.errors import Cancelled, DeadlineExceeded, Overloaded, OVServeError, ShapeRefused
 from ovserve.pipelines.description import describe
 from ovserve.pipelines.plan import Plan
 from ovserve.pipelines.run import Run
+from ovserve.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
 from ovserve.serving.encoded import EncodedInputs
@@ -100,8 +100,9 @@ class Pipeline:
                 self.statistics.fail(perf_counter_ns() - begun_ns)
             raise type(error)(f"{self._signature.label}: {error}") from error
         took_ns = perf_counter_ns() - begun_ns
-        self.statistics.succeed(took_ns, Ran(outputs, took_ns), batch.size(self.config, request.inputs))
-        return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id)
+        ran = Ran(outputs, took_ns)
+        self.statistics.succeed(took_ns, ran, batch.size(self.config, request.inputs))
+        return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id, ran)
 
 
 def _labels(config: ModelConfig, plan: Plan, members: Mapping[str, Servable]) -> Labels:

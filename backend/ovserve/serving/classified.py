@@ -24,4 +24,4 @@ def infer(model: Servable, request: InferRequest, caller: Caller) -> InferRespon
             outputs[name] = classification.classify(
                 tensor, count, model.labels.get(name, ()), f"{label}: output '{name}'", has_rows=has_rows
             )
-    return InferResponse(response.model, response.version, outputs, response.id)
+    return InferResponse(response.model, response.version, outputs, response.id, response.ran)

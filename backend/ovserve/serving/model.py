@@ -7,9 +7,9 @@ from ovserve.config.model import ModelConfig
 from ovserve.engine.dynamic import AutoAxes
 from ovserve.engine.openvino import LoadedModel
 from ovserve.engine.pool import SlotPool
-from ovserve.engine.ran import Ran
 from ovserve.engine.reshaper import Reshaper, Slots
 from ovserve.errors import InferenceFailed, InvalidInput
+from ovserve.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
 from ovserve.serving.encoded import EncodedInputs
@@ -99,7 +99,7 @@ class Model:
                 self.statistics.fail(perf_counter_ns() - begun_ns)
                 raise type(error)(f"{self._signature.label}: {error}") from error
         self.statistics.succeed(perf_counter_ns() - begun_ns, ran, batch.size(self.config, request.inputs))
-        return InferResponse(self.metadata.name, self.metadata.version, ran.outputs, request.id)
+        return InferResponse(self.metadata.name, self.metadata.version, ran.outputs, request.id, ran)
 
     def _run(self, request: InferRequest, caller: Caller, *, admitted: bool) -> Ran:
         if self._dry_run is not None and self._dry_run.concerns(request.inputs):

@@ -6,7 +6,7 @@ from time import perf_counter_ns
 from ovserve.config.model import ModelConfig
 from ovserve.engine.pool import SlotPool
 from ovserve.engine.python_model import PythonModel
-from ovserve.engine.ran import Ran
+from ovserve.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
 from ovserve.serving.in_flight import InFlight
@@ -71,4 +71,4 @@ class PythonServable:
             ended_ns = perf_counter_ns()
         ran = Ran(outputs, ended_ns - served_ns)
         self.statistics.succeed(ended_ns - begun_ns, ran, batch.size(self.config, request.inputs))
-        return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id)
+        return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id, ran)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ovserve.engine.ran import Ran
+from ovserve.ran import Ran
 from ovserve.requests import Door, Operation
 from ovserve.serving.histogram import Buckets, Histogram
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ovserve.engine.ran import Ran
+from ovserve.ran import Ran
 from ovserve.requests import IN_PROCESS, Door, Operation
 from ovserve.serving.histogram import BOUNDS_US, Histogram
 from ovserve.serving.statistics import Duration, Outcomes, Statistics

@@ -29,6 +29,8 @@ EXTENSIONS = (
     "model_repository(unload_dependents)",
     "statistics",
     "system_shared_memory",
+    "trace",
+    "logging",
 )
 STREAM = "ModelStreamInfer"
 DOOR = Door("KServe", "gRPC")

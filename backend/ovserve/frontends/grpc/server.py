@@ -21,6 +21,7 @@ from ovserve.frontends.grpc.kserve import SERVICE, STREAM, InferenceService, han
 from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.reflected import make_pool
 from ovserve.frontends.grpc.rights import RightsCheck
+from ovserve.frontends.grpc.settings import SettingsService
 from ovserve.frontends.grpc.shared_memory import SharedMemoryService
 from ovserve.frontends.grpc.stream import Streams
 from ovserve.frontends.handler_threads import HandlerThreads, threads_for
@@ -67,15 +68,17 @@ class GrpcServer:
 
         self._infer_threads = HandlerThreads("grpc-infer")
         service = InferenceService(dataplane, control, shared_memory)
-        self._streams = self._add_kserve(service, SharedMemoryService(shared_memory))
+        self._streams = self._add_kserve(
+            service, SharedMemoryService(shared_memory), SettingsService(dataplane, control)
+        )
         tfs_services = self._add_tfs(tfs.Service(dataplane, control))
         self._add_health_and_reflection(tfs_services)
         self._following = threading.Lock()
         self.follow()
         registry.on_change(self.follow)
 
-    def _add_kserve(self, service: InferenceService, memory_service: SharedMemoryService) -> Streams:
-        methods = handlers(service, memory_service)
+    def _add_kserve(self, service: InferenceService, *others: object) -> Streams:
+        methods = handlers(service, *others)
         streams = Streams(service.answer_in_stream, self._infer_threads)
         methods[STREAM] = streams.handler()
         methods["ModelInfer"].unary_unary.experimental_thread_pool = self._infer_threads
