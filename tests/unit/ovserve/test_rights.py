@@ -3,10 +3,13 @@ from grpc_reflection.v1alpha import reflection_pb2
 from tritonclient.grpc import service_pb2
 
 from ovserve.frontends.grpc.rights import RIGHTS
+from ovserve.frontends.tfs import declarations
+from ovserve.frontends.tfs.messages import POOL
 from ovserve.security.keys import Right
 
 SERVICES = [
     service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"],
+    *(POOL.FindServiceByName(name) for name in declarations.SERVICES),
     health_pb2.DESCRIPTOR.services_by_name["Health"],
     reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"],
 ]
@@ -16,6 +19,7 @@ def test_every_call_of_every_service_has_its_right() -> None:
     calls = {f"/{service.full_name}/{method.name}" for service in SERVICES for method in service.methods}
     assert len(SERVICES[0].methods) == 20
     assert calls - RIGHTS.keys() == set()
+    assert {call.rpartition("/")[0] for call in RIGHTS} == {call.rpartition("/")[0] for call in calls}
 
 
 def test_only_probes_and_reflection_are_open() -> None:
