@@ -28,7 +28,12 @@ def test_only_probes_and_reflection_are_open() -> None:
     }
 
 
+def test_shared_memory_of_the_servers_machine_is_for_those_who_manage_it() -> None:
+    assert {right for call, right in RIGHTS.items() if "SharedMemory" in call} == {Right.MANAGEMENT}
+
+
 def test_what_changes_the_server_needs_the_right_to_manage() -> None:
-    assert {call.rpartition("/")[2] for call, right in RIGHTS.items() if right is Right.MANAGEMENT} == {
+    managing = {call.rpartition("/")[2] for call, right in RIGHTS.items() if right is Right.MANAGEMENT}
+    assert {name for name in managing if "SharedMemory" not in name} == {
         *("RepositoryModelLoad", "RepositoryModelUnload", "TraceSetting", "LogSettings", "HandleReloadConfigRequest"),
     }
