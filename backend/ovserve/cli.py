@@ -47,6 +47,7 @@ _EXAMPLES = """Examples:
   ovserve --add_to_config --config_path models --model_name resnet --model_path resnet
   ovserve check --model_repository models                           what would be served, without serving it
   ovserve --model_repository models --grpc_bind_address 0.0.0.0     open to other machines
+  ovserve --model_repository models --tls_cert cert.pem --tls_key key.pem --api_key_file keys    not to everybody
   ovserve install-triton-backend /opt/tritonserver/backends         the same models inside Triton
 
 Flags take '_' or '-', and '--flag value' or '--flag=value'. A flag beats its environment variable,

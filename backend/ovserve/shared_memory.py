@@ -156,7 +156,7 @@ class SharedMemory:
         if not self._is_open:
             raise NotAllowed(
                 "shared memory is for clients of this machine; the server listens to others too, "
-                "and was not started with --allow_remote_management"
+                "and neither --api_key_file guards it nor --allow_remote_management is given"
             )
 
 

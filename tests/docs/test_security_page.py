@@ -11,6 +11,7 @@ from pathlib import Path
 from authority import Authority
 from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.rights import RIGHTS
+from ovserve.frontends.grpc.stream import MOST_STREAMS
 from ovserve.security.key_file import parse_keys
 from ovserve.security.keys import Right
 from readme import CHECKOUT, blocks
@@ -41,7 +42,7 @@ def test_its_commands_meet(serve: Callable[..., ServerProcess], tmp_path: Path) 
     key, line = made.splitlines()
     (tmp_path / "my.key").write_text(key)
     (tmp_path / "keys").write_text(line)
-    _, *arguments = shlex.split(BLOCKS["server"])
+    _, *arguments = shlex.split(BLOCKS["server"].replace("\\\n", ""))
     named = {name: str(tmp_path / name) for name in ("models", "cert.pem", "key.pem", "keys")}
     server = serve(*(named.get(argument, argument) for argument in arguments), "--allow_symlinks")
     environment = {**os.environ, "OVCLIENT_GRPC_PORT": str(server.port)}
@@ -73,6 +74,7 @@ def test_its_limits_are_those_in_force() -> None:
     arguments = limits.channel_arguments()
     assert f"`--grpc_max_connections`, {limits.connections};" in table
     assert f"`--grpc_max_concurrent_streams`, {limits.streams};" in table
+    assert f"| streams of ModelStreamInfer | {MOST_STREAMS};" in table
     assert f"closed after {arguments['grpc.server_handshake_timeout_ms'] // 1000} s |" in table
     assert f"after {arguments['grpc.max_connection_idle_ms'] // 60_000} minutes" in table
     gone_s = (arguments["grpc.keepalive_time_ms"] + arguments["grpc.keepalive_timeout_ms"]) // 1000

@@ -37,7 +37,8 @@ HOLDERS = {
     Right.METRICS: {ADMIN, WATCHER},
     Right.MANAGEMENT: {ADMIN, DEPLOYER},
 }
-OURS = [(call, right) for call, right in RIGHTS.items() if call.startswith("/inference.")]
+OPEN = [call for call, right in RIGHTS.items() if right is None and call.startswith("/inference.")]
+GUARDED = [(call, right) for call, right in RIGHTS.items() if right is not None]
 _Code = grpc.StatusCode
 
 
@@ -97,7 +98,7 @@ def guarded(shared_guarded: Guarded) -> Iterator[Guarded]:
     shared_guarded.assert_well()
 
 
-@pytest.mark.parametrize(("call", "right"), [row for row in OURS if row[1]], ids=str)
+@pytest.mark.parametrize(("call", "right"), GUARDED, ids=str)
 def test_each_guarded_call_lets_in_whoever_has_its_right(guarded: Guarded, call: str, right: Right) -> None:
     name = call.rpartition("/")[2]
     for key in (ADMIN, USER, WATCHER, DEPLOYER):
@@ -113,7 +114,7 @@ def test_each_guarded_call_lets_in_whoever_has_its_right(guarded: Guarded, call:
         assert answered.details().startswith(sentence)
 
 
-@pytest.mark.parametrize("call", [call for call, right in OURS if right is None])
+@pytest.mark.parametrize("call", OPEN)
 def test_probes_need_no_key(guarded: Guarded, call: str) -> None:
     message = pb.ModelReadyRequest(name="m").SerializeToString() if call.endswith("/ModelReady") else b""
     for key in (None, WRONG, USER):

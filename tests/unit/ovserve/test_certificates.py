@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import socket
 import ssl
@@ -82,6 +83,24 @@ def test_a_new_certificate_is_shown_to_whoever_comes_next(ca: Authority, files: 
         before = greeted(port, ca, name=name)
         replace(files, ca.issue("next"))
         assert greeted(port, ca, name=name) == of(files) != before
+
+
+def test_asyncios_servers_show_a_new_certificate_too(ca: Authority, files: Files) -> None:
+    async def serve_and_ask() -> list[bytes]:
+        async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"hello")
+            await writer.drain()
+            writer.close()
+
+        context = Certificates(CertificateFiles(files.cert, files.key, ca.path)).ssl_context()
+        async with await asyncio.start_server(greet, "127.0.0.1", 0, ssl=context) as server:
+            port = server.sockets[0].getsockname()[1]
+            seen = [await asyncio.to_thread(greeted, port, ca, show=ca.issue("client"))]
+            replace(files, ca.issue("next"))
+            return [*seen, await asyncio.to_thread(greeted, port, ca, show=ca.issue("client"))]
+
+    before = of(files)
+    assert asyncio.run(serve_and_ask()) == [before, of(files)]
 
 
 def test_a_pair_that_does_not_belong_together_changes_nothing_and_is_told_once(
