@@ -9,7 +9,7 @@ import pytest
 from ovserve.control import Fault, Standing
 from ovserve.errors import InvalidInput, Unsupported, WrongContent, WrongShape, WrongTensors
 from ovserve.frontends.tfs import metadata, model_status
-from ovserve.frontends.tfs.json_predict import Format, NotJson, parse, to_json
+from ovserve.frontends.tfs.json_predict import Format, parse, to_json
 from ovserve.requests import InferResponse, Metadata
 from ovserve.serving.registry import State
 from ovserve.tensors import ANY, Dim, DType, Tensor, TensorSpec
@@ -20,8 +20,8 @@ def spec(name: str, dtype: DType | None = DType.FP32) -> TensorSpec:
 
 
 def read(body: object, *specs: TensorSpec) -> dict[str, Tensor]:
-    text = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return dict(parse(text, "m", None, specs or (spec("x"),))[0].inputs)
+    document = json.loads(body if isinstance(body, bytes) else json.dumps(body))
+    return dict(parse(document, "m", None, specs or (spec("x"),))[0].inputs)
 
 
 def listed(tensors: dict[str, Tensor]) -> dict[str, Any]:
@@ -55,8 +55,8 @@ def test_rows_of_several_inputs_become_columns() -> None:
 
 
 def test_the_answer_has_the_format_of_the_request() -> None:
-    assert parse(b'{"instances": [1]}', "m", 3, [spec("x")])[1] is Format.ROWS
-    request, format_ = parse(b'{"inputs": [1]}', "m", 3, [spec("x")])
+    assert parse({"instances": [1]}, "m", 3, [spec("x")])[1] is Format.ROWS
+    request, format_ = parse({"inputs": [1]}, "m", 3, [spec("x")])
     assert (request.model, request.version, format_) == ("m", 3, Format.COLUMNS)
 
 
@@ -135,9 +135,6 @@ TWO = (spec("a"), spec("b"))
 @pytest.mark.parametrize(
     ("body", "specs", "error", "text"),
     [
-        (b"{", (), NotJson, "The file is not valid json"),
-        (b"\xff", (), NotJson, "The file is not valid json"),
-        (b"[" * 100_000, (), WrongContent, "JSON nesting depth exceeds the allowed limit"),
         ([], (), WrongContent, "Invalid JSON structure. Could not detect row or column format"),
         ({"instances": [1], "inputs": [1]}, (), WrongContent, "Could not detect row or column format"),
         ({"instances": {}}, (), WrongContent, "Invalid JSON structure. Missing instances in row format"),

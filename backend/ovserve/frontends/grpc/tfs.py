@@ -13,8 +13,10 @@ from ovserve.dataplane import DataPlane
 from ovserve.frontends.grpc.answering import answering, refusing
 from ovserve.frontends.tfs import messages, metadata, model_status, predict
 from ovserve.frontends.tfs.declarations import SERVICES, UNSUPPORTED
+from ovserve.requests import Door
 
 PREDICTION = "tensorflow.serving.PredictionService"
+DOOR = Door("TensorFlowServing", "gRPC")
 
 Context = grpc.ServicerContext
 
@@ -27,12 +29,12 @@ class Service:
         self._control = control
 
     def Predict(self, request: Any, context: Context) -> Any:
-        return predict.encode(self._dataplane.infer(predict.decode(request), context))
+        return predict.encode(self._dataplane.infer(predict.decode(request), context, DOOR))
 
     def GetModelMetadata(self, request: Any, _context: Context) -> Any:
         name, version = predict.model_and_version(request)
         metadata.check_fields(request.metadata_field, name)
-        return metadata.encode(self._dataplane.metadata(name, version)[0])
+        return metadata.encode(self._dataplane.metadata(name, version, DOOR)[0])
 
     def GetModelStatus(self, request: Any, _context: Context) -> Any:
         return model_status.encode(self._control.standings(*predict.model_and_version(request)))

@@ -15,6 +15,7 @@ from ovserve.frontends.rest.paths import StillEncoded
 from ovserve.frontends.rest.repository import Repository
 from ovserve.frontends.rest.rights import RightsCheck
 from ovserve.frontends.rest.statistics import Statistics
+from ovserve.frontends.rest.tfs import TensorFlowServing
 from ovserve.security.keys import Keys
 from ovserve.version import VERSION
 
@@ -22,8 +23,8 @@ from ovserve.version import VERSION
 def make_app(doors: Doors, cors: Cors | None = None, keys: Keys | None = None) -> ASGIApp:
     """Make what answers every REST request."""
     app = FastAPI(title="ovserve", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for router in (Statistics(doors).router(), KServe(doors).router(), Repository(doors).router()):
-        app.include_router(router)
+    for door in (Statistics(doors), KServe(doors), Repository(doors), TensorFlowServing(doors)):
+        app.include_router(door.router())
     app.add_exception_handler(OVServeError, on_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_middleware(LastResort)

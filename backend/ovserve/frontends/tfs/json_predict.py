@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from ovserve.errors import Code, InvalidInput, Unsupported, WrongContent, WrongTensors
+from ovserve.errors import Unsupported, WrongContent, WrongTensors
 from ovserve.frontends.tfs.json_values import is_binary, to_tensor, to_values
 from ovserve.requests import InferRequest, InferResponse
 from ovserve.tensors import Tensor, TensorSpec
@@ -20,22 +20,17 @@ _NO_OBJECT = "Invalid JSON structure. One of named instances is not a JSON objec
 _NO_MATCH = "Inputs inside buffer does not match expected format."
 
 
-class NotJson(InvalidInput):
-    code = Code.PRECONDITION  # as OVMS
-
-
 class Format(Enum):
     ROWS = "predictions"
     COLUMNS = "outputs"
 
 
-def parse(body: bytes, model: str, version: int | None, specs: Sequence[TensorSpec]) -> tuple[InferRequest, Format]:
-    """Read a request for a model with the inputs `specs`; the answer has to be in the same format.
+def parse(document: Any, model: str, version: int | None, specs: Sequence[TensorSpec]) -> tuple[InferRequest, Format]:
+    """Read a JSON document for a model with the inputs `specs`; the answer has to be in the same format.
 
-    Raises `NotJson`, or an `InvalidInput` that says what was expected.
+    Raises an `InvalidInput` that says what was expected.
     """
     label = f"model '{model}'"
-    document = _document(body, label)
     if not isinstance(document, dict) or ("instances" in document) == ("inputs" in document):
         raise WrongContent(f"{_NO_FORMAT} - {label} expects an object with either 'instances' or 'inputs'")
     if "instances" in document:
@@ -45,16 +40,6 @@ def parse(body: bytes, model: str, version: int | None, specs: Sequence[TensorSp
     dtypes = {spec.name: spec.dtype for spec in specs}
     inputs = {name: to_tensor(value, dtypes.get(name), f"{label}: input '{name}'") for name, value in values.items()}
     return InferRequest(model, inputs, version), format_
-
-
-def _document(body: bytes, label: str) -> Any:
-    try:
-        return json.loads(body)
-    except RecursionError:
-        raise WrongContent(f"JSON nesting depth exceeds the allowed limit - {label}") from None
-    except ValueError as error:
-        at = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise NotJson(f"The file is not valid json - {label}: the request's body{at}") from None
 
 
 def _rows(rows: Any, specs: Sequence[TensorSpec], label: str) -> Mapping[str, Any]:
