@@ -11,6 +11,7 @@ from ovserve.serving.load_wait import LoadWait
 from ovserve.serving.registry import Registry
 from ovserve.serving.servable import Servable
 from ovserve.serving.statistics import Snapshot
+from ovserve.tensors import TensorSpec
 from ovserve.tracing import Changes, Tracer, TraceSettings
 
 
@@ -85,6 +86,10 @@ class DataPlane:
         model = self._registry.find(name, version)
         model.statistics.answer(door, Operation.METADATA, 0, good=True)
         return model.metadata, tuple(sorted(self._registry.entries[name].available))
+
+    def inputs(self, name: str, version: int | None, caller: Caller) -> tuple[TensorSpec, ...]:
+        """Tell what a request that is about to be read will have to hold; waits and raises as `infer` does."""
+        return self._load_wait.find(name, version, caller).metadata.inputs
 
     def statistics(self, name: str = "", version: int | None = None) -> list[VersionStatistics]:
         """Count by name and version what is served: all, of one model, or of one version.

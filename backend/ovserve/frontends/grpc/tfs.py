@@ -17,6 +17,7 @@ from ovserve.requests import Door
 
 DOOR = Door("TensorFlowServing", "gRPC")
 PREDICTION = "tensorflow.serving.PredictionService"
+DOOR = Door("TensorFlowServing", "gRPC")
 
 Context = grpc.ServicerContext
 

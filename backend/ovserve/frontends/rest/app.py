@@ -16,6 +16,7 @@ from ovserve.frontends.rest.paths import StillEncoded
 from ovserve.frontends.rest.repository import Repository
 from ovserve.frontends.rest.rights import RightsCheck
 from ovserve.frontends.rest.statistics import Statistics
+from ovserve.frontends.rest.tfs import TensorFlowServing
 from ovserve.metrics import Metrics
 from ovserve.security.keys import Keys
 from ovserve.version import VERSION
@@ -26,8 +27,8 @@ def make_app(
 ) -> ASGIApp:
     """Make what answers every REST request; without `metrics` there is no page of them."""
     app = FastAPI(title="ovserve", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for router in (Statistics(doors).router(), KServe(doors).router(), Repository(doors).router()):
-        app.include_router(router)
+    for door in (Statistics(doors), KServe(doors), Repository(doors), TensorFlowServing(doors)):
+        app.include_router(door.router())
     if metrics is not None:
         app.include_router(MetricsPage(metrics).router())
     app.add_exception_handler(OVServeError, on_error)

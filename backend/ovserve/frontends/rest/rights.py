@@ -25,6 +25,9 @@ RIGHTS: Sequence[tuple[re.Pattern[str], Right | None]] = [
         (r"/v2/repository/index", Right.INFERENCE),
         (r"/v2", Right.INFERENCE),
         (rf"{_MODEL}(/config|/infer)?", Right.INFERENCE),
+        (r"/v1/config", Right.INFERENCE),
+        (r"/v1/config/reload", Right.MANAGEMENT),
+        (r"/v1/models/[^/]+(/versions/[^/]+)?(/metadata)?", Right.INFERENCE),
     )
 ]
 

@@ -27,7 +27,7 @@ _UNREAD_MS = 60_000
 
 
 class RestServer:
-    """KServe v2 over HTTP/1.1 on the addresses given."""
+    """KServe v2 and TensorFlow Serving over HTTP/1.1 on the addresses given."""
 
     def __init__(
         self,

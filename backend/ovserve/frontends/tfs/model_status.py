@@ -43,4 +43,4 @@ def config_json(models: Mapping[str, Sequence[Standing]]) -> str:
 
 def error_json(text: str) -> str:
     """Write what OVMS answers where /v1/config or its reload fails."""
-    return f'{{\n\t"error": {json.dumps(text, ensure_ascii=False)}\n}}'
+    return f'{{\n\t"error": {json.dumps(text)}\n}}'

@@ -12,6 +12,7 @@ import numpy as np
 
 from ovserve import tensor_bytes
 from ovserve.errors import WrongContent, WrongDatatype, WrongShape
+from ovserve.frontends.limits import check_shape
 from ovserve.frontends.tfs.messages import DATA_TYPE, TensorProto
 from ovserve.tensors import BY_TENSORFLOW, Array, DType, Shape, Tensor, list_text
 
@@ -40,11 +41,8 @@ _PATTERN = np.dtype(np.uint16)
 # Stored in a row as they are in memory. Through Python's floats a signalling NaN would become a quiet one.
 _AS_THEY_ARE = {DType.BOOL, DType.FP32, DType.FP64}
 
-_MOST_DIMENSIONS = 32  # numpy 1.26's limit; numpy 2 has 64
-_MOST_BYTES = 1 << 31  # protobuf carries no more
-# Of a tensor that costs less to send than to hold: one without elements (an output of its other dimensions has to be
-# made), and one in which a value stands for others.
-_MOST_BYTES_UNSENT = 1 << 26
+# A tensor in which a value stands for others costs less to send than to hold.
+_MOST_BYTES_REPEATED = 1 << 26
 
 
 def number_of(dtype: DType | None) -> int:
@@ -76,15 +74,8 @@ def decode(message: Any, label: str) -> Tensor:
 def _shape(message: Any, dtype: DType, label: str) -> Shape:
     if message.unknown_rank:
         raise WrongShape(f"{label} has a shape of unknown rank, expected every dimension to be given")
-    if len(message.dim) > _MOST_DIMENSIONS:
-        raise WrongShape(f"{label} has {len(message.dim)} dimensions, expected at most {_MOST_DIMENSIONS}")
     shape = tuple(dim.size for dim in message.dim)
-    if any(length < 0 for length in shape):
-        raise WrongShape(f"{label} has shape {list_text(shape)}, expected every dimension to be 0 or more")
-    most = _MOST_BYTES_UNSENT if 0 in shape else _MOST_BYTES
-    if math.prod(length or 1 for length in shape) * dtype.numpy.itemsize > most:
-        beside = " beside the zero" if 0 in shape else ""
-        raise WrongShape(f"{label} has shape {list_text(shape)}, expected at most {most} bytes in all{beside}")
+    check_shape(shape, dtype, label)
     return shape
 
 
@@ -97,9 +88,9 @@ def _listed(message: Any, field: str, dtype: DType, shape: Shape, label: str) ->
             f"{label} of shape {list_text(shape)} expects {count} values in tensor_content or {field}, "
             f"got {len(values)}{missing}"
         )
-    if len(values) < count and count * dtype.numpy.itemsize > _MOST_BYTES_UNSENT:
+    if len(values) < count and count * dtype.numpy.itemsize > _MOST_BYTES_REPEATED:
         raise WrongShape(
-            f"{label} of shape {list_text(shape)} repeats its last value: expected at most {_MOST_BYTES_UNSENT} bytes"
+            f"{label} of shape {list_text(shape)} repeats its last value: expected at most {_MOST_BYTES_REPEATED} bytes"
         )
     array = _values(message, field, dtype, label)
     return array if len(values) == count else np.concatenate([array, np.repeat(array[-1:], count - len(values))])
