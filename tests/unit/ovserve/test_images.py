@@ -1,8 +1,12 @@
 """Encoded pictures become tensors (spec E.6, N.9)."""
 
+from contextlib import suppress
+
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from encoded_pictures import handmade_png, jpeg, noise, png
 from ovserve.engine import images
@@ -208,6 +212,16 @@ def test_every_beginning_of_a_file_is_refused() -> None:
         for length in range(0, len(file) - 12, 7):
             with pytest.raises(InvalidInput):
                 decode(planned((1, 40, 40, 3)), file[:length])
+
+
+@given(st.sampled_from([JPEG, PNG]), st.lists(st.tuples(st.integers(0, 1 << 20), st.binary(max_size=4)), min_size=1))
+def test_whatever_is_damaged_is_an_image_or_refused(file: bytes, damage: list[tuple[int, bytes]]) -> None:
+    damaged = bytearray(file)
+    for place, put in damage:
+        at = place % len(damaged)
+        damaged[at : at + len(put)] = put
+    with suppress(InvalidInput):
+        assert decode(planned((1, 40, 40, 3)), bytes(damaged)).shape == (1, 40, 40, 3)
 
 
 def test_the_limit_can_be_another() -> None:
