@@ -44,13 +44,14 @@ class InProcess:
     ) -> dict[str, Array]:
         """Run `model` on arrays by input name (or on one array, where it has one input) and return arrays by name.
 
-        Arrays must have the model's datatype; strings are arrays of `bytes` or `str`, BF16 travels as uint16 and is
-        taken for what the model expects. Raises an `OVServeError` that names what was expected and what came.
+        Arrays must have the model's datatype; strings, and JPEG and PNG files for an image input, are arrays or lists
+        of `bytes` or `str`; BF16 travels as uint16 and is taken for what the model expects. Raises an `OVServeError`
+        that names what was expected and what came.
         """
         metadata = self.metadata(model, version)
         named = inputs if isinstance(inputs, Mapping) else {_only_input(metadata): inputs}
         expected = {spec.name: spec.dtype for spec in metadata.inputs}
-        tensors = {name: _tensor(name, np.asarray(value), expected.get(name)) for name, value in named.items()}
+        tensors = {name: _tensor(name, _as_array(value), expected.get(name)) for name, value in named.items()}
         request = InferRequest(model, tensors, metadata.version, None if outputs is None else frozenset(outputs))
         response = self._core.dataplane.infer(request, Patient())
         return {name: tensor.data for name, tensor in response.outputs.items()}
@@ -73,6 +74,12 @@ def _only_input(metadata: Metadata) -> str:
         names = ", ".join(f"'{spec.name}'" for spec in metadata.inputs)
         raise WrongTensors(f"model '{metadata.name}' has the inputs {names}: give arrays by name")
     return metadata.inputs[0].name
+
+
+def _as_array(value: npt.ArrayLike) -> Array:
+    """Make an array; of texts one of objects, since numpy's own texts would lose zeros at their end."""
+    array = np.asarray(value)
+    return np.asarray(value, np.object_) if array.dtype.kind in "SU" else array
 
 
 def _tensor(name: str, array: Array, expected: DType | None) -> Tensor:

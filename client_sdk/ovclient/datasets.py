@@ -23,6 +23,7 @@ class BadDataset(ValueError):
 class Dataset:
     """Pictures [n, ...] as stored; those of a .npy file are stretched to 0..255 when taken, as OVMS's clients do.
 
+    Those that the server is to decode are an array [n] of `bytes`, one file each.
     `names` are the pictures' own, where they have any; `labels` are the right classes, where they are known;
     `classes` names the classes of a set that is not ImageNet's.
     """
@@ -52,8 +53,14 @@ class Dataset:
     def name(self, number: int) -> str | None:
         return None if self.names is None else self.names[number % len(self)]
 
-    def range(self) -> tuple[float, float]:
-        """The least and the greatest value that `take` gives."""
+    @property
+    def encoded(self) -> bool:
+        return self.pixels.dtype.kind == "O"
+
+    def range(self) -> tuple[float, float] | None:
+        """The least and the greatest value that `take` gives; None for files, whose values only the server sees."""
+        if self.encoded:
+            return None
         if self.stretch is None:
             return float(self.pixels.min()), float(self.pixels.max())
         return 0.0, float(_MAX) if self.stretch[1] else 0.0
@@ -74,9 +81,12 @@ def from_numpy(images: Path, labels: Path | None, transpose: str | None, image: 
     return Dataset(pixels, str(images), None, _labels(labels, len(pixels)), (low, high - low), axes)
 
 
-def from_pictures(pixels: np.ndarray, names: Sequence[str], source: str, labels: Path | None = None) -> Dataset:
-    """Pictures already in the model's layout; their values are 0..255 by nature and stay as they are."""
-    return Dataset(pixels, source, tuple(names), _labels(labels, len(pixels)))
+def from_pictures(
+    pixels: np.ndarray, names: Sequence[str], source: str, labels: Path | np.ndarray | None = None
+) -> Dataset:
+    """Pictures already in the model's layout, or files; their values are 0..255 by nature and stay as they are."""
+    known = labels if isinstance(labels, np.ndarray) else _labels(labels, len(pixels))
+    return Dataset(pixels, source, tuple(names), known)
 
 
 def digits(image: ImageInput) -> Dataset:

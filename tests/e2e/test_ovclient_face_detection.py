@@ -42,6 +42,12 @@ def test_the_four_pictures_have_10_2_3_and_2_faces(server: ServerProcess, shared
         assert cv2.inRange(picture, (0, 0, 200), (60, 60, 255)).any()
 
 
+def test_files_as_they_are_have_the_same_faces(server: ServerProcess, shared: Path, tmp_path: Path) -> None:
+    done = detect(server, tmp_path / "out", "--input_images_dir", str(shared / "images/people"), "--binary")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert faces(done.stdout) == {"people1.jpeg": "10", "people2.jpeg": "2", "people3.jpeg": "3", "people4.jpeg": "2"}
+
+
 def test_each_packaged_portrait_has_one_face(server: ServerProcess, tmp_path: Path) -> None:
     done = detect(server, tmp_path)
     assert faces(done.stdout) == {"astronaut.jpg": "1", "camera.jpg": "1", "grace_hopper.jpg": "1"}

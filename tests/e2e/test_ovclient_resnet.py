@@ -90,3 +90,24 @@ def test_metadata_status_and_probes(resnet: ServerProcess) -> None:
     assert ovclient(resnet, "live").stdout == "Server Live: True\n"
     assert ovclient(resnet, "ready", "resnet").stdout == "Model Ready: True\n"
     assert ovclient(resnet, "ready", "nope").returncode == 1
+
+
+def test_picture_files_as_they_are(serve: Serve, resnet: ServerProcess, shared: Path, tmp_path: Path) -> None:
+    files = sorted((shared / "images/imagenet").iterdir())
+    lines = zip(files, np.load(shared / "data/lbs.npy"), strict=True)
+    (tmp_path / "list.txt").write_text("".join(f"{file} {label}\n" for file, label in lines))
+    flags = ["resnet", "--binary", "--images_list", str(tmp_path / "list.txt"), "--batchsize", "10"]
+    as_in_ovms = serve(
+        "--model_name", "resnet", "--model_path", str(shared / "models/efficientnet-lite0"), "--layout", "NHWC:NCHW"
+    )
+    for server in (resnet, as_in_ovms):
+        done = ovclient(server, *flags)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.endswith("\nClassification accuracy: 100.00\n")
+
+
+def test_a_server_that_does_not_know_the_layout_is_helped(serve: Serve, shared: Path) -> None:
+    server = serve("--model_name", "resnet", "--model_path", str(shared / "models/resnet50-light"))
+    done = ovclient(server, "resnet", "--binary", "--images", str(shared / "images/imagenet"))
+    assert done.returncode == 1
+    assert done.stderr.endswith("started with --layout NCHW the server would resize images\n")

@@ -1,6 +1,7 @@
 """Decodes pictures into the tensor that a model takes, with OpenCV as OVMS does, so that pixels agree (spec E.6)."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from ovserve.tensors import Array, DType, Tensor
 MAX_BYTES = 1 << 30  # of the tensor that pictures become, as OVMS allows strings
 
 _MOST_CHANNELS = 4
+_WHOLE_AT_MOST_BYTES = 1 << 20  # beyond it, glibc asks the system for memory each time, and page faults cost most
 _16_BITS = frozenset({DType.UINT16, DType.INT32, DType.FP32, DType.FP64})  # hold all values of 16 bits
 _RESIZED_FIRST = frozenset({DType.INT8, DType.INT32})  # OpenCV does not resize these
 
@@ -92,13 +94,24 @@ def _fitted(pixels: Array, dtype: DType, target: Size) -> Array:
         return _converted(pixels, dtype)
     if dtype in _RESIZED_FIRST:
         return _converted(_resized(pixels, target), dtype)
-    if dtype is DType.FP16:
-        return _resized(_converted(pixels, DType.FP32), target)
-    return _resized(_converted(pixels, dtype), target)
+    wide = np.dtype(np.float32) if dtype is DType.FP16 else dtype.numpy
+    if pixels.size * wide.itemsize > _WHOLE_AT_MOST_BYTES and wide != pixels.dtype:
+        return _resized_by_channel(pixels, wide, target)
+    return _resized(pixels.astype(wide, copy=False), target)
 
 
 def _resized(pixels: Array, target: Size) -> Array:
     return cv2.resize(pixels, (target.width, target.height)).reshape(target.height, target.width, -1)
+
+
+def _resized_by_channel(pixels: Array, wide: np.dtype[Any], target: Size) -> Array:
+    """Convert and resize one channel after the other: the same values, and never all of a large image converted."""
+    resized = np.empty((target.height, target.width, pixels.shape[2]), wide)
+    channel = np.empty(pixels.shape[:2], wide)
+    for index in range(pixels.shape[2]):
+        np.copyto(channel, pixels[..., index])
+        resized[..., index] = cv2.resize(channel, (target.width, target.height))
+    return resized
 
 
 def _converted(pixels: Array, dtype: DType) -> Array:

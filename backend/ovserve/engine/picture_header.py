@@ -9,7 +9,10 @@ from dataclasses import dataclass
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_SIZE = struct.Struct(">4sII")  # the first chunk's name, width and height
 _PNG_SIZE_AT = len(_PNG) + 4
+_PNG_CHUNK = struct.Struct(">I4s")
+_PNG_CHUNK_AROUND = 12  # length and name before, checksum behind
 _PNG_END = b"IEND"
+_MOST_CHUNKS = 1 << 16  # of 8 KB each, as is usual, for 512 MB
 
 _JPEG = b"\xff\xd8"
 _JPEG_END = b"\xff\xd9"
@@ -60,9 +63,21 @@ def _size_of_png(data: bytes) -> Size:
     name, width, height = _PNG_SIZE.unpack_from(data, _PNG_SIZE_AT)
     if name != b"IHDR":
         raise BadPicture("is a PNG that does not begin with its header")
-    if data.rfind(_PNG_END) < 0:
-        raise BadPicture("is a PNG whose end is missing")
+    _walk_png(data)
     return Size(height, width)
+
+
+def _walk_png(data: bytes) -> None:
+    """Check that each chunk is there: for one that only says that it is large, OpenCV would take the memory."""
+    at = len(_PNG)
+    for _ in range(_MOST_CHUNKS):
+        if at + _PNG_CHUNK.size > len(data):
+            break
+        length, name = _PNG_CHUNK.unpack_from(data, at)
+        at += _PNG_CHUNK_AROUND + length
+        if name == _PNG_END and at <= len(data):
+            return
+    raise BadPicture("is a PNG whose end is missing")
 
 
 def _size_of_jpeg(data: bytes) -> Size:

@@ -1,20 +1,24 @@
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from ovclient import pictures
 from ovclient.cli.failure import CommandFailed
+from ovclient.picture_files import expand
+
+T = TypeVar("T")
 
 
-def collect(paths: tuple[Path, ...], width: int, height: int) -> tuple[pictures.Picture, ...]:
-    """The pictures in files and folders, in order of name, resized; what is no picture is skipped with a warning."""
+def collect(paths: tuple[Path, ...], read: Callable[[Path], T | None], what: str) -> tuple[T, ...]:
+    """What `read` makes of files and folders, in order of name; what it makes nothing of is skipped with a warning."""
     found = []
     try:
-        for path in pictures.expand(paths):
-            picture = pictures.read(path)
-            if picture is None:
-                print(f"skipped {path}: no picture that OpenCV can read", file=sys.stderr)
+        for path in expand(paths):
+            item = read(path)
+            if item is None:
+                print(f"skipped {path}: no {what}", file=sys.stderr)
             else:
-                found.append(picture.resized(width, height))
+                found.append(item)
     except OSError as error:
         raise CommandFailed(f"cannot read {error.filename}: {error.strerror}") from error
     if not found:

@@ -19,6 +19,10 @@ RESNET = """Examples:
     ovclient resnet
   Your pictures, eight in a request:
     ovclient resnet --images cat.jpg holidays --batchsize 8
+  The same files, decoded and resized by the server:
+    ovclient resnet --images cat.jpg holidays --batchsize 8 --binary
+  OVMS's list of files and classes:
+    ovclient resnet --images_list input_images.txt --binary
   OVMS's data files, with the accuracy:
     ovclient resnet --images_numpy_path imgs.npy --labels_numpy_path lbs.npy
   A pipeline with a demultiplexer:

@@ -8,8 +8,8 @@ def face_detection(*, flags: FaceFlags = _DEFAULT_FLAGS, server: Connection = DE
     """Find faces in pictures, draw boxes around them, and measure how fast that is.
 
     Pictures are resized and sent as BGR, 0..255, in the model's layout and
-    datatype. The pictures written are the resized ones, named
-    <iteration>_<position in the batch>.jpg.
+    datatype, or with --binary as they are. The pictures written are those
+    sent, named <iteration>_<position in the batch>.jpg.
     """
     from ovclient.cli.face_run import run  # noqa: PLC0415 - OpenCV is for the commands that need it
 

@@ -27,6 +27,8 @@ class FaceFlags:
     """Width to resize to; if not given the model's, or 1200 where it takes any."""
     height: _Size = None
     """Height to resize to; if not given the model's, or 800 where it takes any."""
+    binary: bool = False
+    """Send picture files as they are; the server decodes and resizes them, boxes are drawn on the whole pictures."""
     confidence: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 0.5
     """Show faces whose score is above this."""
     json: JsonFlag = False

@@ -8,12 +8,15 @@ import numpy as np
 
 from ovclient import labels
 from ovclient._client import Client
+from ovclient._errors import InvalidRequest
+from ovclient._types import InferResult
 from ovclient.classification import Iteration, NotScores, interpret
 from ovclient.cli.connection import DEFAULT, Connection
 from ovclient.cli.failure import CommandFailed
 from ovclient.cli.resnet_data import check, load
 from ovclient.cli.resnet_flags import ResnetFlags
 from ovclient.cli.resnet_report import Header, JsonReport, Report, TextReport
+from ovclient.cli.server_decodes import refused
 from ovclient.cli.targets import InputTarget, pick_input, pick_output
 from ovclient.datasets import Dataset
 from ovclient.image_input import cast
@@ -37,13 +40,14 @@ def resnet(*, flags: ResnetFlags = _DEFAULT_FLAGS, server: Connection = DEFAULT)
     """Classify pictures with a model such as ResNet, and measure how fast that is.
 
     Pictures are sent as BGR, 0..255, in the model's layout and datatype;
-    those of a .npy file are stretched to that range first. Where no flag
+    those of a .npy file are stretched to that range first. With --binary
+    files are sent as they are, and the server does all that. Where no flag
     says otherwise, the server's metadata decides names, layout and size.
     """
     check(flags)
     with server.client() as client:
         model = client.metadata(flags.model)
-        target = pick_input(model, flags.input_name, demultiplexed=flags.dag_batch_size_auto)
+        target = pick_input(model, flags.input_name, demultiplexed=flags.dag_batch_size_auto or flags.binary)
         output = pick_output(model, flags.output_name)
         dataset = load(flags, target, model)
         run = _Run(client, flags, target, output, _read_labels(flags.labels_file) or dataset.classes, dataset)
@@ -73,11 +77,9 @@ def _ask(run: _Run, number: int) -> Iteration:
     flags, size = run.flags, run.flags.batchsize
     first = (number - 1) % _whole_batches(flags, run.dataset) * size
     pictures = list(range(first, first + size))
-    batch = cast(run.dataset.take(pictures), run.target.datatype)
-    if flags.dag_batch_size_auto:
-        batch = batch[:, np.newaxis]
+    batch = _batch(run, pictures)
     start = time.perf_counter()
-    result = run.client.infer(flags.model, {run.target.name: batch}, outputs=[run.output])
+    result = _infer(run, batch)
     time_ms = 1000 * (time.perf_counter() - start)
     answer = result[run.output]
     try:
@@ -85,6 +87,23 @@ def _ask(run: _Run, number: int) -> Iteration:
     except NotScores as error:
         raise CommandFailed(f"output '{run.output}' of model '{flags.model}': {error}") from error
     return Iteration(number, time_ms, answer.shape, imagenet, found)
+
+
+def _batch(run: _Run, pictures: list[int]) -> np.ndarray:
+    taken = run.dataset.take(pictures)
+    if run.dataset.encoded:  # the server gives it the dimension that a demultiplexer wants
+        return taken
+    batch = cast(taken, run.target.datatype)
+    return batch[:, np.newaxis] if run.flags.dag_batch_size_auto else batch
+
+
+def _infer(run: _Run, batch: np.ndarray) -> InferResult:
+    try:
+        return run.client.infer(run.flags.model, {run.target.name: batch}, outputs=[run.output])
+    except InvalidRequest as error:
+        if run.dataset.encoded:
+            raise refused(error) from error
+        raise
 
 
 def _whole_batches(flags: ResnetFlags, dataset: Dataset) -> int:

@@ -21,6 +21,10 @@ class ResnetFlags:
     """A pipeline to ask instead; its answer is read as a class number counted from 1, not as scores."""
     images: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, show_default=False)] = ()
     """Picture files, or folders of them."""
+    images_list: Path | None = None
+    """A text file of pictures: a line for each, its path and, if known, the number of its class."""
+    binary: Annotated[bool, Parameter(name=("--binary", "--binary_images"))] = False
+    """Send picture files as they are; the server decodes them."""
     images_numpy_path: Path | None = None
     """A .npy file of pictures, [n,c,h,w] or [n,h,w,c]."""
     labels_numpy_path: Path | None = None

@@ -17,7 +17,7 @@ class Header:
     source: str
     numpy: bool
     shape: tuple[int, ...]
-    range: tuple[float, float]
+    range: tuple[float, float] | None
 
 
 class Report(Protocol):
@@ -96,10 +96,9 @@ class JsonReport:
 
 
 def header_lines(header: Header) -> list[str]:
-    low, high = header.range
     source, shape = ("Images numpy path", "Numpy file shape") if header.numpy else ("Images", "Images shape")
     return [
-        f"Image data range: {low} : {high}",
+        *([] if header.range is None else [f"Image data range: {header.range[0]} : {header.range[1]}"]),
         "Start processing:",
         f"\tModel name: {header.model}",
         f"\tIterations: {header.iterations}",

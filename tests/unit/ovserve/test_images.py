@@ -1,8 +1,13 @@
 """Encoded pictures become tensors (spec E.6, N.9)."""
 
+from contextlib import suppress
+from datetime import timedelta
+
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from encoded_pictures import handmade_png, jpeg, noise, png
 from ovserve.engine import images
@@ -116,9 +121,10 @@ def test_a_layout_of_something_else_is_refused_in_ovmss_words() -> None:
         decode(planned((3, 1, 1, 1), layout="CHWN"), png(RED))
 
 
-@pytest.mark.parametrize("dtype", [DType.UINT8, DType.FP32, DType.INT16])
-def test_resized_as_opencv_does_after_the_conversion(dtype: DType) -> None:
-    picture = noise(40, 30)
+@pytest.mark.parametrize("size", [(40, 30), (700, 900)])
+@pytest.mark.parametrize("dtype", [DType.UINT8, DType.FP32, DType.INT16, DType.FP64])
+def test_resized_as_opencv_does_after_the_conversion(dtype: DType, size: tuple[int, int]) -> None:
+    picture = noise(*size)
     expected = cv2.resize(picture.astype(dtype.numpy), (16, 20))
     assert (decode(planned((1, 20, 16, 3), dtype), png(picture))[0] == expected).all()
 
@@ -191,6 +197,7 @@ DAMAGED[len(PNG) // 2] ^= 0xFF
         (JPEG[:300], "is a JPEG that does not say its size|is a JPEG whose end is missing"),
         (PNG[:20], "is a PNG that ends within its header"),
         (PNG[: len(PNG) // 2], "is a PNG whose end is missing"),
+        (PNG[:33] + b"\x7f" + PNG[34:], "is a PNG whose end is missing"),  # a part that says it has 2 GB
         (bytes(DAMAGED), "cannot be decoded: its data is damaged"),
         (handmade_png(40, 40), "cannot be decoded: its data is damaged"),
         (handmade_png(0, 40), "cannot be decoded: it says that it is 40x0 pixels large"),
@@ -208,6 +215,17 @@ def test_every_beginning_of_a_file_is_refused() -> None:
         for length in range(0, len(file) - 12, 7):
             with pytest.raises(InvalidInput):
                 decode(planned((1, 40, 40, 3)), file[:length])
+
+
+@settings(deadline=timedelta(seconds=2))
+@given(st.sampled_from([JPEG, PNG]), st.lists(st.tuples(st.integers(0, 1 << 20), st.binary(max_size=4)), min_size=1))
+def test_whatever_is_damaged_is_an_image_or_refused(file: bytes, damage: list[tuple[int, bytes]]) -> None:
+    damaged = bytearray(file)
+    for place, put in damage:
+        at = place % len(damaged)
+        damaged[at : at + len(put)] = put
+    with suppress(InvalidInput):
+        assert decode(planned((1, 40, 40, 3)), bytes(damaged)).shape == (1, 40, 40, 3)
 
 
 def test_the_limit_can_be_another() -> None:

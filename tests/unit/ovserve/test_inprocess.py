@@ -44,6 +44,10 @@ def test_strings_are_bytes_or_str(models: ovserve.InProcess) -> None:
     assert models.infer("strings", np.array(["ä", b"\xff\0"], object))["x"].tolist() == ["ä".encode(), b"\xff\0"]
 
 
+def test_a_list_of_bytes_keeps_zeros_at_their_end(models: ovserve.InProcess) -> None:
+    assert models.infer("strings", [b"a\0", b"longer\0\0"])["x"].tolist() == [b"a\0", b"longer\0\0"]
+
+
 def test_something_else_among_strings_is_refused(models: ovserve.InProcess) -> None:
     with pytest.raises(InvalidInput, match="input 'x' expects bytes or str, got int"):
         models.infer("strings", np.array(["a", 7], object))
