@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import tritonclient.http as triton
 
@@ -380,14 +381,28 @@ def test_wrong_binary_data_gets_400_and_one_sentence(
     assert sentence in answer.error
 
 
-@pytest.mark.parametrize(
-    ("more", "status"),
-    [({"shared_memory_region": "r"}, 404), ({"classification": 3}, 501)],
-)
-def test_what_is_not_there_is_told(door: HttpDoor, more: dict[str, Any], status: int) -> None:
-    answer = door.infer("grow", GOOD | {"outputs": [{"name": "y", "parameters": more}]})
-    assert answer.status == status
-    assert "output 'y'" in answer.error
+def test_a_memory_region_is_not_found(door: HttpDoor) -> None:
+    region = {"parameters": {"shared_memory_region": "r"}}
+    for body in (GOOD | {"outputs": [{"name": "y"} | region]}, one(**region)):
+        answer = door.infer("grow", body)
+        assert answer.status == 404
+        assert "shared memory region 'r'" in answer.error
+
+
+def test_the_highest_values_come_as_classes(server: ServerProcess, door: HttpDoor) -> None:
+    given = triton.InferInput("x", [3], "FP32")
+    given.set_data_from_numpy(np.array([1, 7, 3], np.float32))
+    with triton.InferenceServerClient(server.rest_address) as client:
+        for is_binary in (True, False):
+            wanted = triton.InferRequestedOutput("y", binary_data=is_binary, class_count=2)
+            got = client.infer("grow", [given], outputs=[wanted]).as_numpy("y").ravel().tolist()
+            words = [text if isinstance(text, str) else text.decode() for text in got]
+            assert [(float(score), index) for score, index in (word.split(":") for word in words)] == [
+                (8, "1"),
+                (4, "2"),
+            ]
+    answer = door.infer("grow", GOOD | {"outputs": [{"name": "y", "parameters": {"classification": "2"}}]})
+    assert (answer.status, "'classification' is a string" in answer.error) == (400, True)
 
 
 def test_an_output_that_json_cannot_carry_is_refused_and_comes_as_binary_data(door: HttpDoor) -> None:
