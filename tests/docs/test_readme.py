@@ -1,6 +1,7 @@
 """README's blocks run as they stand there, but for the port, which is a free one."""
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from checkout_copy import copy_of_the_checkout
 from readme import CHECKOUT, readme
-from server_process import READY
+from server_process import READY, REST_READY
 
 ONE_INSTALL_S = 600
 
@@ -22,6 +23,7 @@ class Running:
 
     folder: Path
     port: int
+    rest_port: int
 
     def run(self, *command: str) -> str:
         done = subprocess.run(
@@ -37,9 +39,9 @@ class Running:
         return done.stdout
 
 
-def wait_until_ready(process: "subprocess.Popen[str]") -> int:
+def wait_until_ready(process: "subprocess.Popen[str]", told: re.Pattern[str] = READY) -> int:
     for line in process.stdout:
-        if found := READY.match(line):
+        if found := told.match(line):
             return int(found[2])
     raise AssertionError(f"the command ended with {process.wait()}")
 
@@ -82,8 +84,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 @pytest.fixture(scope="module")
 def running(installed: Installed) -> Iterator[Running]:
     (command,) = readme("serve")
-    process = start(command, installed.folder)
-    yield Running(installed.folder, wait_until_ready(process))
+    process = start(command.replace("--rest_port 8000", "--rest_port auto"), installed.folder)
+    yield Running(installed.folder, wait_until_ready(process), wait_until_ready(process, REST_READY))
     stop(process)
 
 
@@ -109,6 +111,14 @@ def test_the_python_clients_get_answers(running: Running, index: int) -> None:
     code = readme("ask", "python")[index].replace("localhost:9000", f"localhost:{running.port}")
     printed = running.run(".venv/bin/python", "-c", code)
     assert ("(1, 10)", "(1, 1, 200, 7)")[index] in printed
+
+
+@pytest.mark.timeout(ONE_INSTALL_S)
+def test_curl_gets_answers(running: Running) -> None:
+    (commands,) = readme("curl")
+    printed = running.run("bash", "-ec", commands.replace("localhost:8000", f"localhost:{running.rest_port}"))
+    assert '"name":"face-detection"' in printed
+    assert '"name":"1463","datatype":"FP32","shape":[1,10],"data":[' in printed
 
 
 @pytest.mark.timeout(ONE_INSTALL_S)

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 import wire_server
+from http_door import HttpDoor
 from server_process import ServerProcess
 from wire_server import Wire
 
@@ -11,7 +12,7 @@ from wire_server import Wire
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server for all of this folder: what one test does to it, the next one would notice."""
     root = wire_server.lay_out(tmp_path_factory.mktemp("zoo"))
-    server = ServerProcess("--model_repository", str(root), "--nireq", "3")
+    server = ServerProcess("--model_repository", str(root), "--nireq", "3", rest=True)
     yield server
     assert server.stop() == 0
     assert "internal error" not in server.log
@@ -26,3 +27,15 @@ def wire(server: ServerProcess) -> Iterator[Wire]:
     assert server.process.poll() is None, server.log
     wire_server.assert_answers_right(wire)
     wire.close()
+
+
+@pytest.fixture
+def door(server: ServerProcess) -> Iterator[HttpDoor]:
+    """A connection over HTTP; when the test ends, the server must live and answer right."""
+    door = HttpDoor(server.rest_address)
+    yield door
+    assert server.process.poll() is None, server.log
+    x = {"name": "a", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}
+    answer = door.infer("dyn", {"inputs": [x, {**x, "name": "b"}]})
+    assert [output["data"] for output in answer.json["outputs"]] == [[2, 4, 6, 8], [0, 0, 0, 0]]
+    door.close()

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from ovserve.config.cors import Cors
 from ovserve.errors import OVServeError
 from ovserve.frontends.rest.answers import on_error, on_http_error
+from ovserve.frontends.rest.docs_page import docs_router
 from ovserve.frontends.rest.doors import Doors
 from ovserve.frontends.rest.kserve import KServe
 from ovserve.frontends.rest.last_resort import LastResort
@@ -31,6 +32,7 @@ def make_app(
         app.include_router(door.router())
     if metrics is not None:
         app.include_router(MetricsPage(metrics).router())
+    app.include_router(docs_router(app))
     app.add_exception_handler(OVServeError, on_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_middleware(LastResort)

@@ -16,7 +16,7 @@ _CLOSE = {"connection": "close"}
 _WBITS = {"gzip": 31, "deflate": 15}
 
 
-async def read_body(request: Request, most: int, patience_s: float = PATIENCE_S) -> memoryview:
+async def read_body(request: Request, most: int, patience_s: float) -> memoryview:
     """Read up to `most` bytes.
 
     What follows a JSON header of the length that the request declares lies aligned in memory, so that tensors can be

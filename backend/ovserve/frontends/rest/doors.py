@@ -26,6 +26,7 @@ class Doors:
     dataplane: DataPlane
     control: Control
     max_body_bytes: int
+    patience_s: float
     infer_threads: HandlerThreads = field(default_factory=lambda: HandlerThreads("rest-infer"))
     probe_threads: ThreadPoolExecutor = field(default_factory=_probes)
     management_threads: ThreadPoolExecutor = field(default_factory=_management)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ovserve import tensor_bytes
-from ovserve.errors import InvalidInput, NotFound, Unsupported, WrongContent, WrongDatatype, WrongTensors
+from ovserve.errors import InvalidInput, NotFound, WrongContent, WrongDatatype, WrongTensors
 from ovserve.frontends.limits import check_shape
 from ovserve.frontends.rest import json_values
 from ovserve.frontends.rest.json_values import kind_of
@@ -58,13 +58,15 @@ def decode(document: Any, rest: memoryview | None, model: str, version: int | No
     if "inputs" not in document:
         raise WrongTensors(f"{label} has no 'inputs'")
     inputs = _inputs(_get(document, "inputs", list, label), rest, model)
-    binary = dict(_outputs(_get(document, "outputs", list, label, []), model))
-    request = InferRequest(model, inputs, version, frozenset(binary) or None, request_id)
+    outputs = list(_outputs(_get(document, "outputs", list, label, []), model))
+    names = frozenset(output.name for output in outputs) or None
+    classes = {output.name: output.classes for output in outputs if output.classes is not None}
+    request = InferRequest(model, inputs, version, names, request_id, classes)
     by_default = parameters.get("binary_data_output") != "" and _get(
         parameters, "binary_data_output", bool, label, default=False
     )
-    known = {name: wanted for name, wanted in binary.items() if wanted is not None}
-    return Asked(request, known, by_default, _timeout_s(parameters, label))
+    forms = {output.name: output.is_binary for output in outputs if output.is_binary is not None}
+    return Asked(request, forms, by_default, _timeout_s(parameters, label))
 
 
 def _get(source: Mapping[str, Any], key: str, kind: type[ValueT], label: str, default: ValueT | None = None) -> ValueT:
@@ -177,8 +179,16 @@ def _size(sized: Mapping[str, Any] | None, dtype: DType, shape: Shape, label: st
     return math.prod(shape) * dtype.numpy.itemsize
 
 
-def _outputs(outputs: list[Any], model: str) -> Iterator[tuple[str, bool | None]]:
-    """Read which outputs are asked for, and of each whether as binary data; None leaves that to the request."""
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """An output asked for; whether as binary data is left to the request by None, and so is whether as classes."""
+
+    name: str
+    is_binary: bool | None
+    classes: int | None
+
+
+def _outputs(outputs: list[Any], model: str) -> Iterator[_Output]:
     for index, output in enumerate(outputs):
         label = f"model '{model}': outputs[{index}]"
         if not isinstance(output, dict):
@@ -188,9 +198,11 @@ def _outputs(outputs: list[Any], model: str) -> Iterator[tuple[str, bool | None]
         parameters = _get(output, "parameters", dict, label, {})
         if "shared_memory_region" in parameters:
             raise _no_region(label, parameters)
-        if "classification" in parameters:
-            raise Unsupported(f"{label} asks for classification, which this server does not do over REST")
-        yield name, _get(parameters, "binary_data", bool, label) if "binary_data" in parameters else None
+        classes = parameters.get("classification")
+        if classes is not None and type(classes) is not int:
+            raise InvalidInput(f"{label}: 'classification' is {kind_of(classes)}, expected how many classes")
+        is_binary = _get(parameters, "binary_data", bool, label) if "binary_data" in parameters else None
+        yield _Output(name, is_binary, classes)
 
 
 def _no_region(label: str, parameters: Mapping[str, Any]) -> NotFound:

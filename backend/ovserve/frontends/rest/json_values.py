@@ -29,7 +29,7 @@ def read(data: Any, dtype: DType, shape: Shape, label: str) -> Array:
     if len(values) != count:
         raise WrongContent(f"{label} of shape {list_text(shape)} expects {count} values in 'data', got {len(values)}")
     sides = [length for length in nesting if length != 1]
-    if len(sides) > 1 and sides != [length for length in shape if length != 1]:
+    if values and len(sides) > 1 and sides != [length for length in shape if length != 1]:
         raise WrongContent(f"{label} has shape {list_text(shape)}, but 'data' is nested as {list_text(nesting)}")
     return _array(values, dtype, label).reshape(shape)
 

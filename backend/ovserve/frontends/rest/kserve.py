@@ -116,7 +116,7 @@ class KServe:
         """Run a model."""
         name, version = addressed(request)
         headers = header_length(request)
-        body = await read_body(request, self._doors.max_body_bytes)
+        body = await read_body(request, self._doors.max_body_bytes, self._doors.patience_s)
 
         def work(caller: HttpCaller) -> Response:
             plain = decompressed(body, request.headers.get("content-encoding", ""), self._doors.max_body_bytes)

@@ -1,6 +1,7 @@
 """HTTP/1.1 as uvicorn speaks it, with bounds on what it leaves unbounded."""
 
 import asyncio
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -8,14 +9,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from ovserve.frontends.rest.body import PATIENCE_S
 
 _MOST_HEAD_BYTES = 64 * 1024
+_UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Ends a connection whose request line and headers do not arrive in time, or are too long."""
+    """Ends a connection whose request line and headers do not arrive within `patience_s`, or are too long."""
 
-    _slow: asyncio.TimerHandle | None = None
-    _head_bytes = 0
-    _in_head = True
+    def __init__(self, *arguments: Any, patience_s: float = PATIENCE_S, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._patience_s = patience_s
+        self._slow: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._in_head = True
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -26,6 +31,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._slow is None:
                 self._await_head()
+            data = _without_upgrade(data)
         super().data_received(data)
         if self._in_head and self._head_bytes > _MOST_HEAD_BYTES:
             self._refuse(b"431 Request Header Fields Too Large")
@@ -49,7 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _await_head(self) -> None:
-        self._slow = self.loop.call_later(PATIENCE_S, self._is_slow)
+        self._slow = self.loop.call_later(self._patience_s, self._is_slow)
 
     def _is_slow(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
@@ -67,3 +73,12 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """Pass over the offer of another protocol, as HTTP allows: the parser would take the body for that protocol's.
+
+    Java's own client, for one, offers HTTP/2 with every request.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nx-upgrade:", head) + end + rest if _UPGRADE.search(head) else data

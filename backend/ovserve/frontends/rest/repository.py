@@ -92,7 +92,7 @@ class Repository:
     async def _document(self, request: Request, most: int) -> Mapping[str, Any]:
         """Read the body, a JSON object; an empty one is an empty object."""
         most = min(most, self._doors.max_body_bytes)
-        body = await read_body(request, most)
+        body = await read_body(request, most, self._doors.patience_s)
         encoding = request.headers.get("content-encoding", "")
 
         def parse() -> Any:

@@ -24,7 +24,7 @@ def add(
         handler,
         methods=[method],
         summary=(handler.__doc__ or "").rstrip("."),
-        description="",
+        description=" ",  # else the docstring again
         response_class=Response,
         response_model=None,
         responses=responses,

@@ -4,6 +4,7 @@ import math
 import socket
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 import uvicorn
 
@@ -13,6 +14,7 @@ from ovserve.dataplane import DataPlane
 from ovserve.errors import CannotStart
 from ovserve.frontends.handler_threads import threads_for
 from ovserve.frontends.rest.app import make_app
+from ovserve.frontends.rest.body import PATIENCE_S
 from ovserve.frontends.rest.doors import Doors
 from ovserve.frontends.rest.protocol import BoundedProtocol
 from ovserve.metrics import Metrics
@@ -40,12 +42,13 @@ class RestServer:
         certificates: Certificates | None = None,
         keys: Keys | None = None,
         metrics: Metrics | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._registry = registry
-        self._doors = Doors(dataplane, control, max_body_bytes)
+        self._doors = Doors(dataplane, control, max_body_bytes, patience_s)
         config = uvicorn.Config(
             make_app(self._doors, cors, keys, metrics),
-            http=BoundedProtocol,
+            http=partial(BoundedProtocol, patience_s=patience_s),  # type: ignore[arg-type] # it calls what it is given
             ws="none",
             loop="asyncio",
             lifespan="off",

@@ -96,7 +96,7 @@ class TensorFlowServing:
         """Run a model."""
         name, version = _addressed(request)
         most = self._doors.max_body_bytes
-        body = await read_body(request, most)
+        body = await read_body(request, most, self._doors.patience_s)
 
         def work(caller: HttpCaller) -> Response:
             document = _document(decompressed(body, request.headers.get("content-encoding", ""), most), name)
