@@ -136,6 +136,7 @@ def _rest(core: Core, port: int, certificates: Certificates | None) -> _Door:
         core.dataplane,
         core.control,
         core.registry,
+        core.shared_memory,
         max_body_bytes=settings.rest_max_body_bytes,
         cors=settings.cors,
         certificates=certificates,

@@ -45,7 +45,8 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Core:
 @pytest.fixture(scope="module")
 def small(core: Core) -> Iterator[str]:
     """The address of a server that takes bodies of 1 MiB, and waits half a second for them."""
-    server = RestServer(core.dataplane, core.control, core.registry, max_body_bytes=MOST_BYTES, patience_s=0.5)
+    parts = (core.dataplane, core.control, core.registry, core.shared_memory)
+    server = RestServer(*parts, max_body_bytes=MOST_BYTES, patience_s=0.5)
     (address,) = server.bind(["127.0.0.1"], 0)
     server.start()
     yield address

@@ -32,6 +32,11 @@ OPERATIONS = [
     ("POST", "/v2/repository/index"),
     ("POST", "/v2/repository/models/{name}/load"),
     ("POST", "/v2/repository/models/{name}/unload"),
+    ("GET", "/v2/systemsharedmemory/status"),
+    ("GET", "/v2/systemsharedmemory/region/{region}/status"),
+    ("POST", "/v2/systemsharedmemory/region/{region}/register"),
+    ("POST", "/v2/systemsharedmemory/region/{region}/unregister"),
+    ("POST", "/v2/systemsharedmemory/unregister"),
 ]
 
 
@@ -96,7 +101,9 @@ def test_whatever_is_asked_the_answer_is_one_that_the_document_knows(
     if "requestBody" in operation:
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
         body = json.dumps(data.draw(from_schema(schema) | ANYTHING)).encode()
-    answer = open_door.ask(method, path.format(name=quote(name, safe=""), version=version), body)
+    answer = open_door.ask(
+        method, path.format(name=quote(name, safe=""), region=quote(name, safe=""), version=version), body
+    )
     assert str(answer.status) in operation["responses"], (answer.status, answer.body)
     assert answer.status in {501, 503} or answer.status < 500
     if answer.status >= 400:

@@ -16,6 +16,7 @@ from ovserve.frontends.rest.metrics import MetricsPage
 from ovserve.frontends.rest.paths import StillEncoded
 from ovserve.frontends.rest.repository import Repository
 from ovserve.frontends.rest.rights import RightsCheck
+from ovserve.frontends.rest.shared_memory import SharedMemoryRoutes
 from ovserve.frontends.rest.statistics import Statistics
 from ovserve.frontends.rest.tfs import TensorFlowServing
 from ovserve.metrics import Metrics
@@ -28,8 +29,8 @@ def make_app(
 ) -> ASGIApp:
     """Make what answers every REST request; without `metrics` there is no page of them."""
     app = FastAPI(title="ovserve", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for door in (Statistics(doors), KServe(doors), Repository(doors), TensorFlowServing(doors)):
-        app.include_router(door.router())
+    for routes in (Statistics, KServe, Repository, SharedMemoryRoutes, TensorFlowServing):
+        app.include_router(routes(doors).router())
     if metrics is not None:
         app.include_router(MetricsPage(metrics).router())
     app.include_router(docs_router(app))

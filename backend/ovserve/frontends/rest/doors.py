@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.frontends.handler_threads import HandlerThreads
+from ovserve.shared_memory import SharedMemory
 
 _PROBE_THREADS = 4
 _MANAGEMENT_THREADS = 4
@@ -25,6 +26,7 @@ class Doors:
 
     dataplane: DataPlane
     control: Control
+    memory: SharedMemory
     max_body_bytes: int
     patience_s: float
     infer_threads: HandlerThreads = field(default_factory=lambda: HandlerThreads("rest-infer"))

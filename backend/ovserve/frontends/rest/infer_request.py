@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ovserve import tensor_bytes
-from ovserve.errors import InvalidInput, NotFound, WrongContent, WrongDatatype, WrongTensors
-from ovserve.frontends.limits import check_shape
-from ovserve.frontends.rest import json_values
+from ovserve.errors import InvalidInput, WrongContent, WrongDatatype, WrongTensors
+from ovserve.frontends.limits import MOST_BYTES, check_shape
+from ovserve.frontends.rest import json_values, shared_memory
 from ovserve.frontends.rest.json_values import kind_of
 from ovserve.requests import InferRequest
+from ovserve.shared_memory import SharedMemory, Window
 from ovserve.tensors import BY_KSERVE, Array, DType, Shape, Tensor, list_text
 
 _KINDS: Mapping[type, str] = {str: "a string", list: "a list", dict: "an object", bool: "true or false"}
@@ -29,12 +30,13 @@ ValueT = TypeVar("ValueT")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request, in which form each output is wanted, and for how many seconds the answer is of use."""
+    """A request, the form and the place of outputs, and for how many seconds the answer is of use."""
 
     request: InferRequest
     binary: Mapping[str, bool]
     binary_by_default: bool
     timeout_s: float
+    places: Mapping[str, Window]
 
     def is_binary(self, output: str) -> bool:
         return self.binary.get(output, self.binary_by_default)
@@ -47,26 +49,30 @@ def id_of(document: Any, model: str) -> str:
     return _get(document, "id", str, f"model '{model}': the request", "")
 
 
-def decode(document: Any, rest: memoryview | None, model: str, version: int | None) -> Asked:
-    """Read a request and the binary data behind it; None where the request has no header that tells of any.
+def decode(document: Any, rest: memoryview | None, memory: SharedMemory, addressed: tuple[str, int | None]) -> Asked:
+    """Read a request to the model and version `addressed`.
+
+    `rest` is the binary data behind it, None where it has no header that tells of any.
 
     Raises an `InvalidInput` that names the model, the tensor, what was expected and what came.
     """
+    model, version = addressed
     label = f"model '{model}': the request"
     request_id = id_of(document, model)
     parameters = _get(document, "parameters", dict, label, {})
     if "inputs" not in document:
         raise WrongTensors(f"{label} has no 'inputs'")
-    inputs = _inputs(_get(document, "inputs", list, label), rest, model)
-    outputs = list(_outputs(_get(document, "outputs", list, label, []), model))
+    inputs = _inputs(_get(document, "inputs", list, label), _Binary(rest), memory, model)
+    outputs = list(_outputs(_get(document, "outputs", list, label, []), memory, model))
     names = frozenset(output.name for output in outputs) or None
     classes = {output.name: output.classes for output in outputs if output.classes is not None}
     request = InferRequest(model, inputs, version, names, request_id, classes)
     by_default = parameters.get("binary_data_output") != "" and _get(
         parameters, "binary_data_output", bool, label, default=False
     )
+    places = {output.name: output.place for output in outputs if output.place is not None}
     forms = {output.name: output.is_binary for output in outputs if output.is_binary is not None}
-    return Asked(request, forms, by_default, _timeout_s(parameters, label))
+    return Asked(request, forms, by_default, _timeout_s(parameters, label), places)
 
 
 def _get(source: Mapping[str, Any], key: str, kind: type[ValueT], label: str, default: ValueT | None = None) -> ValueT:
@@ -87,8 +93,8 @@ def _timeout_s(parameters: Mapping[str, Any], label: str) -> float:
     return microseconds * _US or inf
 
 
-def _inputs(tensors: list[Any], rest: memoryview | None, model: str) -> dict[str, Tensor]:
-    binary = _Binary(rest, alone=len(tensors) == 1)
+def _inputs(tensors: list[Any], binary: "_Binary", memory: SharedMemory, model: str) -> dict[str, Tensor]:
+    binary.is_for_one = len(tensors) == 1
     inputs: dict[str, Tensor] = {}
     for index, tensor in enumerate(tensors):
         label = f"model '{model}': inputs[{index}]"
@@ -98,20 +104,22 @@ def _inputs(tensors: list[Any], rest: memoryview | None, model: str) -> dict[str
         label = f"model '{model}': input '{name}'"
         if name in inputs:
             raise WrongTensors(f"{label} occurs twice in the request")
-        inputs[name] = _tensor(tensor, binary, label)
+        inputs[name] = _tensor(tensor, binary, memory, label)
     binary.check_all_is_read(model)
     return inputs
 
 
-def _tensor(tensor: Mapping[str, Any], binary: "_Binary", label: str) -> Tensor:
+def _tensor(tensor: Mapping[str, Any], binary: "_Binary", memory: SharedMemory, label: str) -> Tensor:
     datatype = _get(tensor, "datatype", str, label)
     dtype = BY_KSERVE.get(datatype)
     if dtype is None:
         raise WrongDatatype(f"{label} has datatype '{datatype}', expected one of {', '.join(BY_KSERVE)}")
     shape = _shape(tensor, dtype, label)
     parameters = _get(tensor, "parameters", dict, label, {})
-    if "shared_memory_region" in parameters:
-        raise _no_region(label, parameters)
+    if shared_memory.REGION in parameters:
+        if "data" in tensor:
+            raise WrongContent(f"{label} has 'data' although it lies in shared memory, expected one")
+        return Tensor(dtype, _from_memory(shared_memory.window(memory, parameters, label), dtype, shape, label))
     is_binary = "binary_data_size" in parameters
     if "data" not in tensor:
         return Tensor(dtype, binary.read(parameters if is_binary else None, dtype, shape, label))
@@ -130,13 +138,20 @@ def _shape(tensor: Mapping[str, Any], dtype: DType, label: str) -> Shape:
     return shape
 
 
+def _from_memory(place: Window, dtype: DType, shape: Shape, label: str) -> Array:
+    if place.byte_size > MOST_BYTES:
+        raise WrongContent(f"{label} has {place.byte_size} bytes, expected at most {MOST_BYTES}")
+    tensor_bytes.check_length(place.byte_size, dtype, shape, label)
+    return tensor_bytes.read(place.read(), dtype, shape, label)
+
+
 class _Binary:
     """The bytes behind the JSON, which go to the inputs one after the other."""
 
-    def __init__(self, rest: memoryview | None, *, alone: bool) -> None:
+    def __init__(self, rest: memoryview | None) -> None:
         self._rest = rest
         self._at = 0
-        self._alone = alone
+        self.is_for_one = False
 
     def read(self, sized: Mapping[str, Any] | None, dtype: DType, shape: Shape, label: str) -> Array:
         """Read the next input, as long as its parameter in `sized` says, else as its shape and datatype do."""
@@ -144,7 +159,7 @@ class _Binary:
             why = "it needs the header Inference-Header-Content-Length" if sized else "there is no 'data'"
             raise WrongContent(f"{label} has no data: {why}")
         remaining = len(self._rest) - self._at
-        if sized is None and dtype is DType.BYTES and self._alone and shape == (1,):
+        if sized is None and dtype is DType.BYTES and self.is_for_one and shape == (1,):
             return self._only_string()
         size = _size(sized, dtype, shape, label)
         if size > remaining:
@@ -186,9 +201,10 @@ class _Output:
     name: str
     is_binary: bool | None
     classes: int | None
+    place: Window | None
 
 
-def _outputs(outputs: list[Any], model: str) -> Iterator[_Output]:
+def _outputs(outputs: list[Any], memory: SharedMemory, model: str) -> Iterator[_Output]:
     for index, output in enumerate(outputs):
         label = f"model '{model}': outputs[{index}]"
         if not isinstance(output, dict):
@@ -196,18 +212,14 @@ def _outputs(outputs: list[Any], model: str) -> Iterator[_Output]:
         name = _get(output, "name", str, label)
         label = f"model '{model}': output '{name}'"
         parameters = _get(output, "parameters", dict, label, {})
-        if "shared_memory_region" in parameters:
-            raise _no_region(label, parameters)
         classes = parameters.get("classification")
         if classes is not None and type(classes) is not int:
             raise InvalidInput(f"{label}: 'classification' is {kind_of(classes)}, expected how many classes")
         is_binary = _get(parameters, "binary_data", bool, label) if "binary_data" in parameters else None
-        yield _Output(name, is_binary, classes)
-
-
-def _no_region(label: str, parameters: Mapping[str, Any]) -> NotFound:
-    region = _get(parameters, "shared_memory_region", str, label)
-    return NotFound(f"{label} refers to shared memory region '{region}', which is not registered")
+        place = shared_memory.window(memory, parameters, label) if shared_memory.REGION in parameters else None
+        if place is not None and classes is not None:
+            raise InvalidInput(f"{label} is asked for as classes, which do not go into shared memory")
+        yield _Output(name, is_binary, classes, place)
 
 
 def split(body: memoryview, header_length: int | None, model: str) -> tuple[memoryview, memoryview | None]:

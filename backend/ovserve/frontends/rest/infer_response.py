@@ -7,7 +7,7 @@ import orjson
 from starlette.responses import Response
 
 from ovserve import tensor_bytes
-from ovserve.frontends.rest import json_values
+from ovserve.frontends.rest import json_values, shared_memory
 from ovserve.frontends.rest.answers import JSON, Parts
 from ovserve.frontends.rest.infer_request import Asked
 from ovserve.requests import InferResponse
@@ -28,11 +28,14 @@ def encode(response: InferResponse, asked: Asked, accepted: str) -> Response:
     parts: list[bytes | memoryview] = []
     for name, tensor in response.outputs.items():
         output: dict[str, Any] = {"name": name, "datatype": tensor.dtype.kserve, "shape": tensor.shape}
-        if asked.is_binary(name):
+        label = f"model '{response.model}': output '{name}'"
+        if name in asked.places:
+            output["parameters"] = shared_memory.write(asked.places[name], tensor, label)
+        elif asked.is_binary(name):
             parts.append(tensor_bytes.write(tensor))
             output["parameters"] = {"binary_data_size": len(parts[-1])}
         else:
-            output["data"] = json_values.write(tensor, f"model '{response.model}': output '{name}'")
+            output["data"] = json_values.write(tensor, label)
         outputs.append(output)
     document = {"model_name": response.model, "model_version": str(response.version), "outputs": outputs}
     if response.id:

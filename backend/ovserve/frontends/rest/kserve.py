@@ -30,10 +30,12 @@ from ovserve.version import VERSION as SERVER_VERSION
 
 EXTENSIONS = (
     "binary_tensor_data",
+    "classification",
     "model_configuration",
     "model_repository",
     "model_repository(unload_dependents)",
     "statistics",
+    "system_shared_memory",
 )
 
 DOOR = Door("KServe", "REST")
@@ -124,7 +126,7 @@ class KServe:
             document = strict_json.parse(text)
             request_id = infer_request.id_of(document, name)
             try:
-                asked = infer_request.decode(document, rest, name, version)
+                asked = infer_request.decode(document, rest, self._doors.memory, (name, version))
                 caller.wait_at_most(asked.timeout_s)
                 response = self._doors.dataplane.infer(asked.request, caller, DOOR)
                 return infer_response.encode(response, asked, request.headers.get("accept-encoding", ""))

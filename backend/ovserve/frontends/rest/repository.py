@@ -1,20 +1,17 @@
 """What is in the repository, and loading and unloading by request: Triton's extension of KServe v2."""
 
-import asyncio
 import base64
 import binascii
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ovserve.control import IndexRow
 from ovserve.errors import InvalidInput, Unsupported
-from ovserve.frontends.rest import strict_json
 from ovserve.frontends.rest.answers import json_answer
-from ovserve.frontends.rest.body import decompressed, read_body
+from ovserve.frontends.rest.documents import read_document, run
 from ovserve.frontends.rest.doors import Doors
 from ovserve.frontends.rest.json_values import kind_of
 from ovserve.frontends.rest.paths import NAME, addressed
@@ -22,9 +19,6 @@ from ovserve.frontends.rest.routes import add
 from ovserve.frontends.rest.schemas import INDEX, INDEX_BODY, LOAD_BODY, UNLOAD_BODY, answers
 
 _FILE = "file:"
-_SMALL_BYTES = 1 << 20
-
-ResultT = TypeVar("ResultT")
 
 
 class Repository:
@@ -52,17 +46,17 @@ class Repository:
 
     async def index(self, request: Request) -> Response:
         """Every version known, and why one is not served."""
-        document = await self._document(request, _SMALL_BYTES)
+        document = await read_document(request, self._doors)
         ready = document.get("ready", False)
         if not isinstance(ready, bool):
             raise InvalidInput(f"the request: 'ready' is {kind_of(ready)}, expected true or false")
-        rows = await _run(self._doors.probe_threads, lambda: self._doors.control.index(ready_only=ready))
+        rows = await run(self._doors.probe_threads, lambda: self._doors.control.index(ready_only=ready))
         return json_answer([_row(row) for row in rows])
 
     async def load(self, request: Request) -> Response:
         """Load a model as it lies in the repository now, or as it comes with the request."""
         name, _ = addressed(request)
-        parameters = _parameters(await self._document(request, self._doors.max_body_bytes), name)
+        parameters = _parameters(await read_document(request, self._doors, self._doors.max_body_bytes), name)
         files = [key for key in parameters if key.startswith(_FILE)]
         _check_known(parameters, name, {"config", *files})
         config = parameters.get("config")
@@ -73,40 +67,21 @@ class Repository:
             uploaded = {key.removeprefix(_FILE): _file(parameters[key], name, key) for key in files}
             self._doors.control.load(name, config, uploaded)
 
-        await _run(self._doors.management_threads, load)
+        await run(self._doors.management_threads, load)
         return Response()
 
     async def unload(self, request: Request) -> Response:
         """Stop serving a model, after the requests in flight."""
         name, _ = addressed(request)
-        parameters = _parameters(await self._document(request, _SMALL_BYTES), name)
+        parameters = _parameters(await read_document(request, self._doors), name)
         _check_known(parameters, name, {"unload_dependents"})
         with_parts = parameters.get("unload_dependents", False)
         if not isinstance(with_parts, bool):
             raise InvalidInput(
                 f"unload of model '{name}': 'unload_dependents' is {kind_of(with_parts)}, expected true or false"
             )
-        await _run(self._doors.management_threads, lambda: self._doors.control.unload(name, with_parts=with_parts))
+        await run(self._doors.management_threads, lambda: self._doors.control.unload(name, with_parts=with_parts))
         return Response()
-
-    async def _document(self, request: Request, most: int) -> Mapping[str, Any]:
-        """Read the body, a JSON object; an empty one is an empty object."""
-        most = min(most, self._doors.max_body_bytes)
-        body = await read_body(request, most, self._doors.patience_s)
-        encoding = request.headers.get("content-encoding", "")
-
-        def parse() -> Any:
-            text = decompressed(body, encoding, most)
-            return strict_json.parse(text) if text else {}
-
-        document = await _run(self._doors.probe_threads, parse)
-        if not isinstance(document, dict):
-            raise InvalidInput(f"the body is {kind_of(document)}, expected a JSON object")
-        return document
-
-
-async def _run(threads: Executor, work: Callable[[], ResultT]) -> ResultT:
-    return await asyncio.get_running_loop().run_in_executor(threads, work)
 
 
 def _parameters(document: Mapping[str, Any], model: str) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ RIGHTS: Sequence[tuple[re.Pattern[str], Right | None]] = [
         (r"/v2/models/stats", Right.METRICS),
         (rf"{_MODEL}/stats", Right.METRICS),
         (r"/v2/repository/index", Right.INFERENCE),
+        (r"/v2/systemsharedmemory/.*", Right.MANAGEMENT),
         (r"/v2", Right.INFERENCE),
         (rf"{_MODEL}(/config|/infer)?", Right.INFERENCE),
         (r"/v1/config", Right.INFERENCE),

@@ -44,6 +44,11 @@ MODEL_METADATA = _object(
     inputs=_list_of(_TENSOR),
     outputs=_list_of(_TENSOR),
 )
+REGIONS = _list_of(
+    _object(
+        "name key offset byte_size", name=_TEXT, key=_TEXT, offset={"type": "integer"}, byte_size={"type": "integer"}
+    )
+)
 INDEX = _list_of(_object("name", name=_TEXT, version=_TEXT, state=_TEXT, reason=_TEXT))
 
 _INPUT = _object(
@@ -93,6 +98,15 @@ INFER_BODY = body(_REQUEST, {"inputs": [{"name": "x", "datatype": "FP32", "shape
     "description": "Binary data may stand behind the JSON, whose length the header Inference-Header-Content-Length "
     "then tells. Content-Encoding may be gzip or deflate."
 }
+REGION_BODY = body(
+    _object(
+        "key byte_size",
+        key=_TEXT,
+        offset={"type": "integer", "minimum": 0},
+        byte_size={"type": "integer", "minimum": 1},
+    ),
+    {"key": "/pictures", "offset": 0, "byte_size": 1080000},
+)
 INDEX_BODY = body(_object("", ready=_SWITCH), {"ready": True}, required=False)
 LOAD_BODY = body(
     _object(

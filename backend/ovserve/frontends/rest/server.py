@@ -21,6 +21,7 @@ from ovserve.metrics import Metrics
 from ovserve.security.certificates import Certificates
 from ovserve.security.keys import Keys
 from ovserve.serving.registry import Registry
+from ovserve.shared_memory import SharedMemory
 
 _BACKLOG = 2048
 _KEEP_ALIVE_S = 75
@@ -36,6 +37,7 @@ class RestServer:
         dataplane: DataPlane,
         control: Control,
         registry: Registry,
+        memory: SharedMemory,
         *,
         max_body_bytes: int,
         cors: Cors | None = None,
@@ -45,7 +47,7 @@ class RestServer:
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._registry = registry
-        self._doors = Doors(dataplane, control, max_body_bytes, patience_s)
+        self._doors = Doors(dataplane, control, memory, max_body_bytes, patience_s)
         config = uvicorn.Config(
             make_app(self._doors, cors, keys, metrics),
             http=partial(BoundedProtocol, patience_s=patience_s),  # type: ignore[arg-type] # it calls what it is given

@@ -7,6 +7,7 @@ STATUS = {
     Code.PRECONDITION: 412,
     Code.NOT_FOUND: 404,
     Code.NOT_READY: 503,
+    Code.EXISTS: 409,
     Code.OVERLOADED: 429,
     Code.DEADLINE: 504,
     Code.CANCELLED: 499,  # nobody reads it
