@@ -1,8 +1,11 @@
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+from ovclient._calls import Call
 from ovclient._client import Client
+
+T = TypeVar("T")
 
 _INFER = "/inference.GRPCInferenceService/ModelInfer"
 
@@ -14,6 +17,10 @@ class RawClient(Client):
         """Send `message` and wait for the answer, whose bytes nobody parses; raises gRPC's own errors."""
         call = self._channel.unary_unary(_INFER, request_serializer=None, response_deserializer=None)
         return partial(call, message, timeout=self._deadline_s(None), metadata=self._metadata)
+
+    def run(self, call: Call[T]) -> T:
+        """Make a call that `Client` has no method for."""
+        return self._run(call, None)
 
     def explain(self, failure: Any) -> str:
         return str(self._error(failure, self._deadline_s(None)))

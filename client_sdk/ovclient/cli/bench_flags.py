@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -29,6 +29,8 @@ class BenchFlags:
     """Whole shape of an input, name:1,3,300,300, or 1,3,300,300 for a model of one input; may be repeated."""
     input: Annotated[tuple[str, ...], _Repeated] = ()
     """Values of an input, name=file.npy, or file.npy for a model of one input; may be repeated; sent as they are."""
+    shared_memory: Literal["none", "system"] = "none"
+    """Where inputs and outputs lie: in the messages, or in the shared memory of this machine, the server's too."""
     processes: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
     """Client processes; if not given one, or more, up to the number of cores, if warming up shows it too busy."""
     json: JsonFlag = False

@@ -1,13 +1,20 @@
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from ovclient import _calls
+from ovclient._calls import Call
 from ovclient._encode import encode
+from ovclient._types import InferResult
 from ovclient.bench.crew import Crew, WorkerLost
 from ovclient.bench.inputs import BadInputs, compose
 from ovclient.bench.level import Level
 from ovclient.bench.orders import Setup
+from ovclient.bench.raw_client import RawClient
+from ovclient.bench.shared_memory import in_shared_memory
 from ovclient.cli.bench_flags import BenchFlags
 from ovclient.cli.bench_inputs import read_file
 from ovclient.cli.bench_report import Header, Report
@@ -25,14 +32,28 @@ def run(model: str, version: str, flags: BenchFlags, server: Connection, report:
             inputs = compose(metadata, files, shapes, flags.batchsize)
         except BadInputs as error:
             raise CommandFailed(str(error)) from error
-        served = client.infer(model, inputs, version=version).version  # the one answer that is read
+        answer = client.infer(model, inputs, version=version)  # the one that is read
     call = _calls.infer(model, inputs, version=version, outputs=None, request_id="", parameters=None)
-    message = call.request.SerializeToString()
     tensors = {name: _tensor(name, array) for name, array in inputs.items()}
     address = server.settings()["address"]
     times_s = flags.warm_up, flags.duration
-    report.start(Header(model, served or version, address, tensors, len(message), levels, *times_s))
-    _measure(levels, flags, Setup(server.settings(), message), report)
+    with _request(call.request, flags, server, answer) as request:
+        message = request.SerializeToString()
+        report.start(Header(model, answer.version or version, address, tensors, len(message), levels, *times_s))
+        _measure(levels, flags, Setup(server.settings(), message), report)
+
+
+@contextmanager
+def _request(request: Any, flags: BenchFlags, server: Connection, outputs: InferResult) -> Iterator[Any]:
+    if flags.shared_memory == "none":
+        yield request
+        return
+    try:
+        with RawClient(**server.settings()) as client, in_shared_memory(client.run, request, outputs) as moved:
+            client.run(Call("ModelInfer", moved, lambda _answer: None))
+            yield moved
+    except OSError as error:
+        raise CommandFailed(f"--shared_memory: {error.strerror or error}") from error
 
 
 def _measure(levels: tuple[int, ...], flags: BenchFlags, setup: Setup, report: Report) -> None:
