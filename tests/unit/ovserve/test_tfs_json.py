@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ovserve.control import Fault, Standing
 from ovserve.errors import InvalidInput, Unsupported, WrongContent, WrongShape, WrongTensors
@@ -355,3 +357,22 @@ def test_errors_are_printed_as_ovms_prints_them() -> None:
 def test_states_as_messages(standing: Standing, row: tuple[int, int, int, str]) -> None:
     (got,) = model_status.encode([standing]).model_version_status
     assert (got.version, got.state, got.status.error_code, got.status.error_message) == row
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just({"b64": "AAE="}),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["x", "y", "b64"]), inner, max_size=2),
+    max_leaves=12,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["instances", "inputs", "signature_name"]), JSON) | JSON,
+    st.sampled_from([None, *DType]),
+)
+def test_any_document_is_a_request_or_a_refusal(document: object, dtype: DType | None) -> None:
+    try:
+        request, _ = parse(document, "m", None, (spec("x", dtype),))
+    except InvalidInput:
+        return
+    assert all(tensor.data.dtype == tensor.dtype.numpy for tensor in request.inputs.values())
