@@ -1,7 +1,6 @@
 """Decodes pictures into the tensor that a model takes, with OpenCV as OVMS does, so that pixels agree (spec E.6)."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import cv2
 import numpy as np
@@ -34,24 +33,49 @@ def decode(
     if not sizes:
         return _none(wanted, label)
     target = wanted.fit(sizes, label)
-    channels = wanted.dim("C").high or _MOST_CHANNELS
-    needed = len(files) * target.pixels * channels * wanted.dtype.numpy.itemsize
-    if needed > MAX_BYTES:
-        raise WrongContent(
-            f"{label}: {len(files)} images of {target} pixels would take {needed} bytes as {wanted.dtype.kserve}, "
-            f"expected at most {MAX_BYTES}; input name: {wanted.name}"
-        )
-    batch: Array | None = None
+    _check_bytes(len(files), target, wanted, label)
+    batch = _Batch(wanted, len(files), target)
     for place, (file, size) in enumerate(zip(files, sizes, strict=True)):
         if place:
             pause()
         pixels = _pixels(file, size, place, wanted, label)
-        if batch is None:
-            batch = np.empty((len(files), target.height, target.width, pixels.shape[2]), wanted.dtype.numpy)
-        _check_channels(pixels, batch, place, wanted, label)
-        batch[place] = _fitted(pixels, wanted.dtype, target)
-    assert batch is not None  # noqa: S101 - there are files
-    return Tensor(wanted.dtype, _arranged(batch, wanted))
+        images = batch.make(pixels.shape[2])
+        _check_channels(pixels, images.shape[3], place, wanted, label)
+        _put(pixels, images[place], wanted.dtype)
+    return Tensor(wanted.dtype, batch.arranged)
+
+
+class _Batch:
+    """The tensor that pictures become; made when the first one shows how many channels there are."""
+
+    def __init__(self, wanted: PictureInput, count: int, size: Size) -> None:
+        self._wanted = wanted
+        self._count = count
+        self._size = size
+        self._values: Array | None = None
+
+    def make(self, channels: int) -> Array:
+        """View it as [n, height, width, channels], in whatever order its values lie; made only once."""
+        height, width, channels_first = self._size.height, self._size.width, self._wanted.order == "NCHW"
+        if self._values is None:
+            shape = (channels, height, width) if channels_first else (height, width, channels)
+            self._values = np.empty((self._count, *shape), self._wanted.dtype.numpy)
+        return self._values.transpose(0, 2, 3, 1) if channels_first else self._values
+
+    @property
+    def arranged(self) -> Array:
+        assert self._values is not None  # noqa: S101 - it was made
+        return self._values[:, np.newaxis] if self._wanted.between else self._values
+
+
+def _check_bytes(count: int, target: Size, wanted: PictureInput, label: str) -> None:
+    channels = wanted.dim("C").high or _MOST_CHANNELS
+    needed = count * target.pixels * channels * wanted.dtype.numpy.itemsize
+    if needed > MAX_BYTES:
+        raise WrongContent(
+            f"{label}: {count} images of {target} pixels would take {needed} bytes as {wanted.dtype.kserve}, "
+            f"expected at most {MAX_BYTES}; input name: {wanted.name}"
+        )
 
 
 def _size(file: bytes, place: int, wanted: PictureInput, label: str, max_pixels: int) -> Size:
@@ -77,52 +101,36 @@ def _pixels(file: bytes, size: Size, place: int, wanted: PictureInput, label: st
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels  # noqa: PLR2004 - grey comes without a channel
 
 
-def _check_channels(pixels: Array, batch: Array, place: int, wanted: PictureInput, label: str) -> None:
+def _check_channels(pixels: Array, first: int, place: int, wanted: PictureInput, label: str) -> None:
     found, dim = pixels.shape[2], wanted.dim("C")
-    if dim.admits(found) and found == batch.shape[3]:
+    if dim.admits(found) and found == first:
         return
-    expected = f"{batch.shape[3]} as the first" if dim.admits(found) else str(dim)
+    expected = f"{first} as the first" if dim.admits(found) else str(dim)
     raise WrongContent(
         f"{label}: Invalid number of channels in binary input - Expected: {expected}; Actual: {found} in image "
         f"{place}; input name: {wanted.name}"
     )
 
 
-def _fitted(pixels: Array, dtype: DType, target: Size) -> Array:
+def _put(pixels: Array, into: Array, dtype: DType) -> None:
     """Convert, then resize, as OVMS does; what OpenCV cannot resize in its datatype is resized first."""
-    if pixels.shape[:2] == (target.height, target.width):
-        return _converted(pixels, dtype)
-    if dtype in _RESIZED_FIRST:
-        return _converted(_resized(pixels, target), dtype)
+    height, width, channels = into.shape
     wide = np.dtype(np.float32) if dtype is DType.FP16 else dtype.numpy
-    if pixels.size * wide.itemsize > _WHOLE_AT_MOST_BYTES and wide != pixels.dtype:
-        return _resized_by_channel(pixels, wide, target)
-    return _resized(pixels.astype(wide, copy=False), target)
+    if pixels.shape[:2] == (height, width):
+        into[...] = _in_range(pixels, dtype)
+    elif dtype in _RESIZED_FIRST or wide == pixels.dtype:
+        into[...] = _in_range(cv2.resize(pixels, (width, height)).reshape(into.shape), dtype)
+    elif pixels.size * wide.itemsize <= _WHOLE_AT_MOST_BYTES:
+        into[...] = cv2.resize(pixels.astype(wide), (width, height)).reshape(into.shape)
+    else:
+        channel = np.empty(pixels.shape[:2], wide)
+        for index in range(channels):  # the same values, and a large image is never converted as a whole
+            np.copyto(channel, pixels[..., index])
+            into[..., index] = cv2.resize(channel, (width, height))
 
 
-def _resized(pixels: Array, target: Size) -> Array:
-    return cv2.resize(pixels, (target.width, target.height)).reshape(target.height, target.width, -1)
-
-
-def _resized_by_channel(pixels: Array, wide: np.dtype[Any], target: Size) -> Array:
-    """Convert and resize one channel after the other: the same values, and never all of a large image converted."""
-    resized = np.empty((target.height, target.width, pixels.shape[2]), wide)
-    channel = np.empty(pixels.shape[:2], wide)
-    for index in range(pixels.shape[2]):
-        np.copyto(channel, pixels[..., index])
-        resized[..., index] = cv2.resize(channel, (target.width, target.height))
-    return resized
-
-
-def _converted(pixels: Array, dtype: DType) -> Array:
-    kept = np.minimum(pixels, np.iinfo(np.int8).max) if dtype is DType.INT8 else pixels
-    return kept.astype(dtype.numpy, copy=False)
-
-
-def _arranged(batch: Array, wanted: PictureInput) -> Array:
-    if wanted.order == "NCHW":
-        batch = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
-    return batch[:, np.newaxis] if wanted.between else batch
+def _in_range(pixels: Array, dtype: DType) -> Array:
+    return np.minimum(pixels, np.iinfo(np.int8).max) if dtype is DType.INT8 else pixels
 
 
 def _none(wanted: PictureInput, label: str) -> Tensor:
@@ -130,9 +138,9 @@ def _none(wanted: PictureInput, label: str) -> Tensor:
     height, width, channels = (wanted.dim(letter) for letter in "HWC")
     if not (height.is_static and width.is_static and channels.is_static):
         raise WrongContent(f"{label}: Bytes contents is empty, expected an image at least; input name: {wanted.name}")
-    return Tensor(
-        wanted.dtype, _arranged(np.empty((0, height.low, width.low, channels.low), wanted.dtype.numpy), wanted)
-    )
+    batch = _Batch(wanted, 0, Size(height.low, width.low))
+    batch.make(channels.low)
+    return Tensor(wanted.dtype, batch.arranged)
 
 
 def _bad(place: int, wanted: PictureInput, label: str, why: str) -> WrongContent:
