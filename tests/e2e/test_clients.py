@@ -112,7 +112,8 @@ def test_metadata_config_and_index_agree(client: triton.InferenceServerClient) -
 
 def test_server_metadata_names_only_extensions_that_are_there(client: triton.InferenceServerClient) -> None:
     metadata = client.get_server_metadata(as_json=True)
-    extensions = ["model_configuration", "model_repository", "model_repository(unload_dependents)"]
+    extensions = ["classification", "model_configuration", "model_repository", "model_repository(unload_dependents)"]
+    extensions += ["statistics", "system_shared_memory", "trace", "logging"]
     assert (metadata["name"], metadata["extensions"]) == ("ovserve", extensions)
 
 

@@ -42,7 +42,7 @@ def test_each_flag_without_effect_is_one_warning(serve: Serve, repository: Path)
     triton = ("--backend-directory=/nowhere", "--model-load-retry-count=3", "--log-warning=true")
     server = serve("--model-repository", str(repository), *ovms, *triton, env={"OVSERVE_GRPC_MEMORY_QUOTA": "1"})
     server.stop()
-    warned = re.findall(r"\[warning *\] --(\w+) has no effect: \w+", server.log)
+    warned = re.findall(r"\[warning *\] --(\w+) has no effect: \S+", server.log)
     expected = ["backend_directory", "grpc_max_threads", "grpc_memory_quota", "model_load_retry_count"]
     assert sorted(warned) == [*expected, "rest_workers"]
 
