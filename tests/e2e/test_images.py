@@ -1,5 +1,6 @@
 """Pictures sent as JPEG and PNG files: over gRPC and REST, in process, through pipelines."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
@@ -201,9 +202,24 @@ def test_over_rest_what_is_no_image_is_told_with_400(server: ServerProcess) -> N
     assert "input 'x': image 0 is neither JPEG nor PNG" in answer["error"]
 
 
-def post(server: ServerProcess, model: str, body: bytes, headers: dict[str, str]) -> tuple[int, Any]:
+@pytest.mark.parametrize("shape", ["instances", "inputs"])
+def test_tensorflow_servings_api_over_rest_takes_base64(server: ServerProcess, shape: str) -> None:
+    picture = noise(8, 8)
+    file = {"b64": base64.b64encode(png(picture)).decode()}
+    body = {"instances": [{"x": file}]} if shape == "instances" else {"inputs": {"x": [file]}}
+    status, answer = post(server, "declared", json.dumps(body).encode(), {}, path="/v1/models/{}:predict")
+    assert status == 200, answer
+    assert (
+        np.ravel(answer["predictions" if shape == "instances" else "outputs"]).tolist()
+        == summed(picture).ravel().tolist()
+    )
+
+
+def post(
+    server: ServerProcess, model: str, body: bytes, headers: dict[str, str], path: str = "/v2/models/{}/infer"
+) -> tuple[int, Any]:
     connection = HTTPConnection(server.rest_address, timeout=60)
-    connection.request("POST", f"/v2/models/{model}/infer", body, headers)
+    connection.request("POST", path.format(model), body, headers)
     response = connection.getresponse()
     answer = json.loads(response.read())
     connection.close()
