@@ -81,14 +81,18 @@ def test_values_in_json_come_back_exactly(
     assert answer.status == 200, answer.body
     (output,) = answer.json["outputs"]
     assert (output["name"], output["datatype"], output["shape"]) == ("x", small_models.KSERVE[kind], list(shape))
-    if kind in {"f16", "f32"}:  # written as short as tells it from its neighbours
-        assert bits(output["data"], kind) == bits(values, kind)
-    else:
-        assert repr(output["data"]) == repr(values)
+    assert same_bits(kind, output["data"], values) if kind in FLOATS else output["data"] == values
 
 
-def bits(values: list[float], kind: str) -> bytes:
-    return np.array(values, numpy_of(kind)).tobytes()
+def same_bits(kind: str, got: list[float], sent: list[float]) -> bool:
+    """Compare all but the payload of a NaN, for which JSON has no words."""
+    one, other = (with_plain_nan(np.array(values, numpy_of(kind))) for values in (got, sent))
+    return one.tobytes() == other.tobytes()
+
+
+def with_plain_nan(array: np.ndarray) -> np.ndarray:
+    array[np.isnan(array)] = np.nan
+    return array
 
 
 def nest(values: list[Any], shape: tuple[int, ...]) -> list[Any]:
