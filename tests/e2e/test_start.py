@@ -399,6 +399,7 @@ WRONG = {
     "log_verbose": ["-1", "x", "1.5", ""],
     "log_level": ["info", "x", ""],
     "log_format": ["xml", "JSON", ""],
+    "metrics_list": ["nope", "ovms_streams,nope"],
     "rest_port": ["-1", "65536", "x", ""],
     "rest_max_body_bytes": ["1023", "2147483648", "x", ""],
     "rest_bind_address": ["300.1.1.1", "a b", ""],
@@ -414,13 +415,14 @@ ANYTHING_GOES = {
     "load_model",
     "target_device",
 }  # any text
-ANYTHING_GOES |= {"log_path", "api_key_file", "backend_directory", "metrics_list"}
+ANYTHING_GOES |= {"log_path", "api_key_file", "backend_directory"}
 ANYTHING_GOES |= {"tls_cert", "tls_key", "tls_client_ca"}
 ANYTHING_GOES |= {"allowed_origins", "allowed_methods", "allowed_headers"}
 SWITCHES = {"strict_shape", "allow_symlinks", "allow_remote_management", "allow_code_upload", "exit_on_error"}
 SWITCHES |= {"strict_readiness", "disable_auto_complete_config", "log_info", "log_warning", "log_error"}
 SWITCHES |= {"grpc_use_ssl", "grpc_use_ssl_mutual"}
-SWITCHES |= {"metrics_enable", "allow_credentials", "stateful", "idle_sequence_cleanup", "low_latency_transformation"}
+SWITCHES |= {"metrics_enable", "triton_metrics"}
+SWITCHES |= {"allow_credentials", "stateful", "idle_sequence_cleanup", "low_latency_transformation"}
 
 
 @pytest.fixture
