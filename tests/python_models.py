@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ovserve.config.declared import TritonConfig
-from ovserve.engine.python_model import PythonModel, load_python
+from ovserve.engine.python_backend.python_model import PythonModel, load_python
 from ovserve.tensors import BY_KSERVE, Tensor
 
 DOUBLE = 'return [pb_utils.InferenceResponse([pb_utils.Tensor("y", requests[0].inputs()[0].as_numpy() * 2)])]'

@@ -14,7 +14,7 @@ from ovserve.config.ovms_json import read_config
 from ovserve.config.ovms_schema import File, ModelEntry
 from ovserve.config.settings import Settings
 from ovserve.config.without_effect import WithoutEffect
-from ovserve.engine.python_model import load_python
+from ovserve.engine.python_backend.python_model import load_python
 from ovserve.errors import InvalidInput
 from ovserve.tensors import DType, Tensor
 from readme import CHECKOUT, Block, blocks

@@ -5,7 +5,7 @@ from pathlib import Path
 from ovserve.config.declared import WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.engine.openvino import Engine
-from ovserve.engine.python_model import load_python
+from ovserve.engine.python_backend.python_model import load_python
 from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import find_files

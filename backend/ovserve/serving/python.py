@@ -5,7 +5,7 @@ from time import perf_counter_ns
 
 from ovserve.config.model import ModelConfig
 from ovserve.engine.pool import SlotPool
-from ovserve.engine.python_model import PythonModel
+from ovserve.engine.python_backend.python_model import PythonModel
 from ovserve.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch

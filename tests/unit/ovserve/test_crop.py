@@ -10,7 +10,7 @@ import pytest
 
 import ovserve
 from ovserve.config.declared import TritonConfig
-from ovserve.engine.python_model import PythonModel, load_python
+from ovserve.engine.python_backend.python_model import PythonModel, load_python
 from ovserve.errors import LoadFailed
 from ovserve.tensors import Array, DType, Tensor
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ovserve.engine import pb_utils
-from ovserve.engine.auto_complete import ModelConfig
-from ovserve.engine.pb_tensor import received
+from ovserve.engine.python_backend import pb_utils
+from ovserve.engine.python_backend.auto_complete import ModelConfig
+from ovserve.engine.python_backend.pb_tensor import received
 from ovserve.errors import Unsupported
 from ovserve.tensors import DType
 from python_models import answer, load, source, tensor

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ovserve.engine.python_model import PythonModel
+from ovserve.engine.python_backend.python_model import PythonModel
 from ovserve.errors import LoadFailed
 from python_models import answer, load, source
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ovserve.config.declared import TritonConfig
-from ovserve.engine.python_model import PythonModel, load_python
+from ovserve.engine.python_backend.python_model import PythonModel, load_python
 from ovserve.errors import (
     Cancelled,
     InferenceFailed,

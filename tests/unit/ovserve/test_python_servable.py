@@ -8,7 +8,7 @@ import pytest
 
 from ovserve.config.declared import TritonConfig
 from ovserve.config.model import ModelConfig
-from ovserve.engine.python_model import load_python
+from ovserve.engine.python_backend.python_model import load_python
 from ovserve.errors import InferenceFailed, WrongDatatype, WrongShape, WrongTensors
 from ovserve.requests import InferRequest, Patient
 from ovserve.serving.python import PythonServable

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ovserve import tensors
-from ovserve.engine.pb_errors import NotSupported, TritonModelException
+from ovserve.engine.python_backend.pb_errors import NotSupported, TritonModelException
 from ovserve.tensors import Array, DType
 
 # In the order of Triton's numbers for them, from 1.

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from ovserve.engine.auto_complete import ModelConfig
-from ovserve.engine.pb_errors import NotSupported, TritonError, TritonErrorCode, TritonModelException
-from ovserve.engine.pb_logger import LogLevel, ModelLogger
-from ovserve.engine.pb_requests import InferenceRequest, InferenceResponse
-from ovserve.engine.pb_tensor import (
+from ovserve.engine.python_backend.auto_complete import ModelConfig
+from ovserve.engine.python_backend.pb_errors import NotSupported, TritonError, TritonErrorCode, TritonModelException
+from ovserve.engine.python_backend.pb_logger import LogLevel, ModelLogger
+from ovserve.engine.python_backend.pb_requests import InferenceRequest, InferenceResponse
+from ovserve.engine.python_backend.pb_tensor import (
     TRITON_STRING_TO_NUMPY,
     Tensor,
     numpy_to_triton_type,

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from ovserve.config.declared import Document, TritonConfig
-from ovserve.engine import pb_utils
-from ovserve.engine.auto_complete import ModelConfig
-from ovserve.engine.declared_specs import declared_specs
-from ovserve.engine.foreign_code import Raised, call
-from ovserve.engine.loop_thread import LoopThread
-from ovserve.engine.pb_errors import NotSupported, TritonModelException
-from ovserve.engine.pb_requests import InferenceRequest
-from ovserve.engine.pb_tensor import received
-from ovserve.engine.private_imports import PrivateImports
-from ovserve.engine.python_answer import read_answer
+from ovserve.engine.python_backend import pb_utils
+from ovserve.engine.python_backend.auto_complete import ModelConfig
+from ovserve.engine.python_backend.declared_specs import declared_specs
+from ovserve.engine.python_backend.foreign_code import Raised, call
+from ovserve.engine.python_backend.loop_thread import LoopThread
+from ovserve.engine.python_backend.pb_errors import NotSupported, TritonModelException
+from ovserve.engine.python_backend.pb_requests import InferenceRequest
+from ovserve.engine.python_backend.pb_tensor import received
+from ovserve.engine.python_backend.private_imports import PrivateImports
+from ovserve.engine.python_backend.python_answer import read_answer
 from ovserve.engine.refused import Refused
 from ovserve.errors import InferenceFailed, LoadFailed, Unsupported
 from ovserve.observability.logs import get_logger

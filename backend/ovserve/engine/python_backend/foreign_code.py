@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ovserve.engine.pb_errors import TritonModelException
-from ovserve.engine.private_imports import as_written
+from ovserve.engine.python_backend.pb_errors import TritonModelException
+from ovserve.engine.python_backend.private_imports import as_written
 from ovserve.engine.reasons import reason
 
 

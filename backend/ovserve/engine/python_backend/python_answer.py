@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ovserve.engine import pb_tensor
-from ovserve.engine.pb_errors import TritonErrorCode
-from ovserve.engine.pb_requests import InferenceResponse
+from ovserve.engine.python_backend import pb_tensor
+from ovserve.engine.python_backend.pb_errors import TritonErrorCode
+from ovserve.engine.python_backend.pb_requests import InferenceResponse
 from ovserve.errors import Cancelled, InferenceFailed, InvalidInput, NotFound, NotReady, OVServeError, Unsupported
 from ovserve.tensors import Array, DType, Tensor, TensorSpec, list_text, shape_text
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from ovserve.engine.pb_errors import NotSupported, TritonError
-from ovserve.engine.pb_tensor import Tensor
+from ovserve.engine.python_backend.pb_errors import NotSupported, TritonError
+from ovserve.engine.python_backend.pb_tensor import Tensor
 
 
 class InferenceRequest:
