@@ -19,6 +19,7 @@ from ovserve.pipelines.upkeep import Upkeep
 from ovserve.repository.source import Source
 from ovserve.security.key_file import make_keys
 from ovserve.security.keys import Keys
+from ovserve.seeing import request_log
 from ovserve.serving.following import Following
 from ovserve.serving.loader import load_version
 from ovserve.serving.reconciler import Reconciler
@@ -95,6 +96,8 @@ def compose(settings: Settings) -> Core:
     """Make the objects; nothing is loaded and nothing listens yet. Raises `CannotStart`."""
     for sentence in settings.without_effect:
         logger.warning(sentence)
+    if settings.log_requests:
+        request_log.switch(on=True)
     keys = make_keys(settings.api_key_file, os.environ.get(_ONE_KEY))
     registry = Registry()
     engine = _engine(settings)

@@ -4,15 +4,17 @@ import threading
 from dataclasses import dataclass
 from time import perf_counter_ns
 
-from ovserve.errors import InvalidInput, NotFound, NotReady
+from ovserve.errors import InvalidInput, NotFound, NotReady, OVServeError
 from ovserve.requests import IN_PROCESS, Caller, Door, InferRequest, InferResponse, Metadata, Operation
+from ovserve.seeing import request_log
+from ovserve.seeing.tracing import Changes, Tracer, TraceSettings
+from ovserve.seeing.watch import NOBODY, Look, Watch, Watching
 from ovserve.serving import classified
 from ovserve.serving.load_wait import LoadWait
 from ovserve.serving.registry import Registry
 from ovserve.serving.servable import Servable
 from ovserve.serving.statistics import Snapshot
 from ovserve.tensors import TensorSpec
-from ovserve.tracing import Changes, Tracer, TraceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,19 @@ class VersionStatistics:
 class DataPlane:
     """Protocol-neutral; every frontend's only way to a model."""
 
-    def __init__(self, registry: Registry, *, strict_readiness: bool = False, load_wait_seconds: float = 0) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        strict_readiness: bool = False,
+        load_wait_seconds: float = 0,
+        spans: Look | None = None,
+    ) -> None:
         self._registry = registry
         self._strict = strict_readiness
         self._load_wait = LoadWait(registry, load_wait_seconds)
         self._tracer = Tracer()
+        self._spans = spans
         self._accepted = 0
         self._answered = 0
         self._in_flight = 0
@@ -119,15 +129,41 @@ class DataPlane:
             self._registry.find(model)
         return self._tracer.change(changes, model) if changes else self._tracer.settings(model)
 
-    def infer(self, request: InferRequest, caller: Caller, door: Door = IN_PROCESS) -> InferResponse:
-        """Answer `request`; raises an `OVServeError` that says why not."""
+    def watch(self, door: Door) -> Watch:
+        """Make the `with` block for one inference request, from before it is read until it is answered."""
+        looks: list[Look] = []
+        if self._spans is not None:
+            looks.append(self._spans)
+        if request_log.is_on():
+            looks.append(request_log.write)
+        if self._tracer.is_on:
+            looks.append(self._tracer.trace)
+        return Watching(door, looks, wants_headers=self._spans is not None) if looks else NOBODY
+
+    def refused(self, door: Door, error: OVServeError) -> None:
+        """Tell of an inference request that could not even be read."""
+        with self.watch(door) as watch:
+            watch.refuse(error)
+
+    def infer(
+        self, request: InferRequest, caller: Caller, door: Door = IN_PROCESS, watch: Watch = NOBODY
+    ) -> InferResponse:
+        """Answer `request`, and tell `watch` of it; raises an `OVServeError` that says why not."""
+        watch.begin(request)
+        response: InferResponse | None = None
+        try:
+            response = self._answer(request, caller, door)
+        finally:
+            watch.end(response)
+        return response
+
+    def _answer(self, request: InferRequest, caller: Caller, door: Door) -> InferResponse:
         with self._changed:
             if self._draining:
                 raise NotReady("the server is stopping")
             self._accepted += 1
             self._in_flight += 1
         answered = 0
-        whole_ns = 0
         begun_ns = perf_counter_ns()
         model: Servable | None = None
         try:
@@ -138,15 +174,12 @@ class DataPlane:
             answered = 1
         finally:
             if model is not None:
-                whole_ns = perf_counter_ns() - begun_ns
-                model.statistics.answer(door, Operation.INFER, whole_ns, good=bool(answered))
+                model.statistics.answer(door, Operation.INFER, perf_counter_ns() - begun_ns, good=bool(answered))
             with self._changed:
                 self._answered += answered
                 self._in_flight -= 1
                 if self._draining:
                     self._changed.notify_all()
-        if self._tracer.is_on:
-            self._tracer.trace(request, response, door, whole_ns)
         return response
 
     @property

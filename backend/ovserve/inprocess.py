@@ -10,7 +10,8 @@ import numpy.typing as npt
 from ovserve.config.settings import Settings
 from ovserve.core import Core, compose
 from ovserve.errors import InvalidInput, WrongTensors
-from ovserve.requests import InferRequest, Metadata, Patient
+from ovserve.requests import IN_PROCESS, InferRequest, Metadata, Patient
+from ovserve.seeing.watch import Watch
 from ovserve.tensors import Array, DType, Tensor
 
 _BY_NUMPY = {dtype.numpy: dtype for dtype in DType if dtype is not DType.BF16}
@@ -48,12 +49,24 @@ class InProcess:
         of `bytes` or `str`; BF16 travels as uint16 and is taken for what the model expects. Raises an `OVServeError`
         that names what was expected and what came.
         """
+        with self._core.dataplane.watch(IN_PROCESS) as watch:
+            watch.know(model, version, "")
+            return self._infer(model, inputs, version, outputs, watch)
+
+    def _infer(
+        self,
+        model: str,
+        inputs: Mapping[str, npt.ArrayLike] | npt.ArrayLike,
+        version: int | None,
+        outputs: Iterable[str] | None,
+        watch: Watch,
+    ) -> dict[str, Array]:
         metadata = self.metadata(model, version)
         named = inputs if isinstance(inputs, Mapping) else {_only_input(metadata): inputs}
         expected = {spec.name: spec.dtype for spec in metadata.inputs}
         tensors = {name: _tensor(name, _as_array(value), expected.get(name)) for name, value in named.items()}
         request = InferRequest(model, tensors, metadata.version, None if outputs is None else frozenset(outputs))
-        response = self._core.dataplane.infer(request, Patient())
+        response = self._core.dataplane.infer(request, Patient(), IN_PROCESS, watch)
         return {name: tensor.data for name, tensor in response.outputs.items()}
 
     def metadata(self, model: str, version: int | None = None) -> Metadata:

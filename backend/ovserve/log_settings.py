@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from ovserve.errors import InvalidInput, Unsupported
 from ovserve.observability import logs
+from ovserve.seeing import request_log
 
 Value: TypeAlias = bool | int | str
 
@@ -24,6 +25,7 @@ def log_settings() -> dict[str, Value]:
         "log_verbose_level": int(logs.rank(level) <= logs.rank("DEBUG")),
         "log_format": logs.style(),
         "log_file": "",
+        "log_requests": request_log.is_on(),  # ours
     }
 
 
@@ -39,6 +41,7 @@ def change_log_settings(changes: Mapping[str, Value]) -> None:
     level = _level(wanted)
     logs.set_style(_FORMATS[str(wanted["log_format"])])
     logs.set_level(level)
+    request_log.switch(on=bool(wanted["log_requests"]))
 
 
 def _check(name: str, value: Value, before: Mapping[str, Value]) -> None:

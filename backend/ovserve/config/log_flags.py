@@ -20,6 +20,10 @@ class Logging(BaseModel):
     log_path: Annotated[Path | None, also("log-file")] = Field(
         default=None, description="File to append the log to, beside standard error."
     )
+    log_requests: bool = Field(
+        default=False,
+        description="Write a line on every inference request: what came, how long it took, the code.",
+    )
 
     @model_validator(mode="after")
     def _one_level(self) -> "Logging":

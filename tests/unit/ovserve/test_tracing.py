@@ -6,8 +6,9 @@ import pytest
 
 from ovserve.errors import InvalidInput, Unsupported
 from ovserve.ran import Ran
-from ovserve.requests import Door, InferRequest, InferResponse
-from ovserve.tracing import Tracer
+from ovserve.requests import Door
+from ovserve.seeing.outcome import Outcome
+from ovserve.seeing.tracing import Tracer
 
 DOOR = Door("KServe", "gRPC")
 ON = {"trace_level": ["TIMESTAMPS"], "trace_rate": ["1"]}
@@ -22,8 +23,8 @@ def traced(tracer: Tracer, caplog: pytest.LogCaptureFixture, requests: int = 1, 
     caplog.clear()
     with caplog.at_level(logging.INFO, "ovserve.trace"):
         for _ in range(requests):
-            response = InferResponse(model, 1, {}, "7", Ran({}, 30_000, 20_000, 10_000))
-            tracer.trace(InferRequest(model, {}, id="7"), response, DOOR, 100_000)
+            ran = Ran({}, 30_000, 20_000, 10_000)
+            tracer.trace(Outcome(DOOR, model, 1, "7", {}, "OK", "", 0, 0, 100_000, 130_000, ran, {}))
     return len(caplog.records)
 
 
@@ -52,7 +53,7 @@ def test_a_line_tells_where_the_time_went(tracer: Tracer, caplog: pytest.LogCapt
         "compute_input_us": 20,
         "compute_infer_us": 30,
         "compute_output_us": 10,
-        "total_us": 100,
+        "total_us": 130,
         "api": "KServe",
         "interface": "gRPC",
         "event": "traced",
@@ -93,7 +94,7 @@ def test_a_model_has_settings_of_its_own_and_follows_in_the_rest(
         ("trace_count", ["\u0661"], InvalidInput, "'trace_count'"),
         ("trace_file", ["/etc/passwd"], Unsupported, "'trace_file' can only be ''"),
         ("log_frequency", ["5"], Unsupported, "'log_frequency' can only be '0'"),
-        ("trace_mode", ["opentelemetry"], Unsupported, "OpenTelemetry is not there"),
+        ("trace_mode", ["opentelemetry"], Unsupported, "OpenTelemetry is chosen at the start"),
         ("nope", ["1"], InvalidInput, "'nope' is unknown"),
     ],
 )

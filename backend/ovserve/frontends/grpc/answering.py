@@ -15,8 +15,10 @@ logger = get_logger("ovserve.grpc")
 Context = grpc.ServicerContext
 
 
-def answering(method: Callable[[Any, Context], Any], request_type: Any) -> Any:
-    """Make a handler of `method`, which may raise an `OVServeError`.
+def answering(
+    method: Callable[[Any, Context], Any], request_type: Any, refused: Callable[[OVServeError], None] | None = None
+) -> Any:
+    """Make a handler of `method`, which may raise an `OVServeError`; `refused` is told of what could not be parsed.
 
     Messages arrive as bytes and are parsed in the handler's own thread: grpc would parse them in the one thread that
     serves all connections, and would answer unreadable ones with INTERNAL.
@@ -28,6 +30,8 @@ def answering(method: Callable[[Any, Context], Any], request_type: Any) -> Any:
             return bytes(method(request_type.FromString(data), context).SerializeToString())
         except DecodeError:
             error: OVServeError = InvalidInput(f"the message is not a valid {name}")
+            if refused is not None:
+                refused(error)
         except OVServeError as known:
             error = known
         except Exception:

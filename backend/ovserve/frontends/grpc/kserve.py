@@ -7,16 +7,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from tritonclient.grpc import service_pb2 as pb
 
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
-from ovserve.errors import Unsupported
+from ovserve.errors import OVServeError, Unsupported
 from ovserve.frontends.grpc import codec, shared_memory
 from ovserve.frontends.grpc.model_statistics import model_statistics
 from ovserve.frontends.grpc.status import abort, fitting, known, sentence
+from ovserve.frontends.grpc.stream import Remote
 from ovserve.frontends.model_config import model_config
-from ovserve.requests import Caller, Door
+from ovserve.requests import Door
+from ovserve.seeing.watch import Watch
 from ovserve.shared_memory import SharedMemory
 from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION
@@ -104,17 +107,23 @@ class InferenceService:
         self._control.unload(request.model_name, with_parts=with_parts)
         return pb.RepositoryModelUnloadResponse()
 
-    def ModelInfer(self, request: Any, context: Context) -> Any:
-        return self._infer(request, context, pb.ModelInferResponse())
+    def refused(self, error: OVServeError) -> None:
+        """Take note of a ModelInfer that could not be read."""
+        self._dataplane.refused(DOOR, error)
 
-    def answer_in_stream(self, data: bytes, caller: Caller) -> bytes:
+    def ModelInfer(self, request: Any, context: Context) -> Any:
+        with self._dataplane.watch(DOOR) as watch:
+            return self._infer(request, context, pb.ModelInferResponse(), watch)
+
+    def answer_in_stream(self, data: bytes, caller: Remote) -> bytes:
         """Answer a message of ModelStreamInfer: an error ends the request, and not the stream (Triton)."""
         request_id = ""
         answer = pb.ModelStreamInferResponse()
         try:
-            request = pb.ModelInferRequest.FromString(data)
-            request_id = request.id
-            self._infer(request, caller, answer.infer_response)
+            with self._dataplane.watch(DOOR) as watch:
+                request = _parsed(data)
+                request_id = request.id
+                self._infer(request, caller, answer.infer_response, watch)
             answer.infer_response.parameters["triton_final_response"].bool_param = True
             return bytes(answer.SerializeToString())
         except Exception as error:  # noqa: BLE001 - told as an answer, and logged where it is no known one
@@ -123,10 +132,19 @@ class InferenceService:
         answer.infer_response.id = request_id
         return bytes(answer.SerializeToString())
 
-    def _infer(self, request: Any, caller: Caller, answer: Any) -> Any:
+    def _infer(self, request: Any, caller: Remote, answer: Any, watch: Watch) -> Any:
+        watch.know(request.model_name, request.model_version or None, request.id)
+        watch.carry(caller.invocation_metadata)
         wanted = codec.decode(request, self._memory)
         places = shared_memory.windows(self._memory, request)
-        return codec.encode(self._dataplane.infer(wanted, caller, DOOR), answer, places)
+        return codec.encode(self._dataplane.infer(wanted, caller, DOOR, watch), answer, places)
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return pb.ModelInferRequest.FromString(data)
+    except DecodeError as error:
+        raise known(error, "ModelInferRequest", "") from None
 
 
 def _check_management(rpc: str, request: Any, *known: str) -> None:
@@ -151,11 +169,17 @@ def _handler(services: Sequence[object], method: Any) -> Any:
     if implementation is None:
         return grpc.unary_unary_rpc_method_handler(_unimplemented(method.name))
     request_type = getattr(pb, method.input_type.name)
-    return grpc.unary_unary_rpc_method_handler(_answering(implementation, request_type))
+    refused = implementation.__self__.refused if method.name == "ModelInfer" else None
+    return grpc.unary_unary_rpc_method_handler(_answering(implementation, request_type, refused))
 
 
-def _answering(method: Callable[[Any, Context], Any], request_type: Any) -> Callable[[bytes, Context], bytes]:
-    """Wrap a method with parsing, serializing, and the one place where errors become statuses."""
+def _answering(
+    method: Callable[[Any, Context], Any], request_type: Any, refused: Callable[[OVServeError], None] | None
+) -> Callable[[bytes, Context], bytes]:
+    """Wrap a method with parsing, serializing, and the one place where errors become statuses.
+
+    `refused` is told of what could not be parsed.
+    """
 
     def answer(data: bytes, context: Context) -> bytes:
         request_id = ""
@@ -165,6 +189,8 @@ def _answering(method: Callable[[Any, Context], Any], request_type: Any) -> Call
             return bytes(method(request, context).SerializeToString())
         except Exception as error:  # noqa: BLE001 - told as a status, and logged where it is no known one
             told = known(error, request_type.__name__, request_id)
+            if refused is not None and isinstance(error, DecodeError):
+                refused(told)
         abort(context, told, request_id)
 
     return answer

@@ -6,8 +6,8 @@ while there is something to send. So a stream that is idle, or whose client does
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, TypeAlias
 
 import grpc
 
@@ -25,7 +25,17 @@ _SPARE_THREADS = 16  # to refuse the streams that are too many
 _STOPPING = "the server is stopping"
 
 Send: TypeAlias = Callable[[bytes | None], None]
-Answer: TypeAlias = Callable[[bytes, Caller], bytes]
+
+
+class Remote(Caller, Protocol):
+    """A caller at the other end of a connection; a gRPC servicer context is one as it stands."""
+
+    def invocation_metadata(self) -> Iterable[tuple[str, Any]] | None:
+        """Tell the metadata of the call."""
+        ...
+
+
+Answer: TypeAlias = Callable[[bytes, Remote], bytes]
 
 
 class Streams:
@@ -171,6 +181,10 @@ class _Stream:
     def time_remaining(self) -> float:
         return self._context.time_remaining()
 
+    def invocation_metadata(self) -> Iterable[tuple[str, Any]] | None:
+        metadata: Iterable[tuple[str, Any]] | None = self._context.invocation_metadata()
+        return metadata
+
     def watch(self, part: object, callback: Callable[[], None]) -> bool:
         with self._changed:
             if self._gone:
@@ -194,6 +208,9 @@ class _Part:
 
     def add_callback(self, callback: Callable[[], None]) -> bool:
         return self._stream.watch(self, callback)
+
+    def invocation_metadata(self) -> Iterable[tuple[str, Any]] | None:
+        return self._stream.invocation_metadata()
 
     def end(self) -> None:
         self._stream.forget(self)

@@ -10,12 +10,12 @@ import grpc
 
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
+from ovserve.errors import OVServeError
 from ovserve.frontends.grpc.answering import answering, refusing
 from ovserve.frontends.tfs import messages, metadata, model_status, predict
 from ovserve.frontends.tfs.declarations import SERVICES, UNSUPPORTED
 from ovserve.requests import Door
 
-DOOR = Door("TensorFlowServing", "gRPC")
 PREDICTION = "tensorflow.serving.PredictionService"
 DOOR = Door("TensorFlowServing", "gRPC")
 
@@ -29,8 +29,16 @@ class Service:
         self._dataplane = dataplane
         self._control = control
 
+    def refused(self, error: OVServeError) -> None:
+        """Take note of a Predict that could not be read."""
+        self._dataplane.refused(DOOR, error)
+
     def Predict(self, request: Any, context: Context) -> Any:
-        return predict.encode(self._dataplane.infer(predict.decode(request), context, DOOR))
+        with self._dataplane.watch(DOOR) as watch:
+            spec = request.model_spec
+            watch.know(spec.name, spec.version.value or None, "")
+            watch.carry(context.invocation_metadata)
+            return predict.encode(self._dataplane.infer(predict.decode(request), context, DOOR, watch))
 
     def GetModelMetadata(self, request: Any, _context: Context) -> Any:
         name, version = predict.model_and_version(request)
@@ -53,4 +61,5 @@ def handlers(service: Service) -> dict[str, dict[str, Any]]:
 
 
 def _handler(service: Service, method: str) -> Any:
-    return answering(getattr(service, method), getattr(messages, f"{method}Request"))
+    refused = service.refused if method == "Predict" else None
+    return answering(getattr(service, method), getattr(messages, f"{method}Request"), refused)

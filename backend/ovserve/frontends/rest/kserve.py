@@ -24,7 +24,9 @@ from ovserve.frontends.rest.schemas import (
     SERVER_METADATA,
     answers,
 )
+from ovserve.frontends.rest.watched import watched
 from ovserve.requests import Door
+from ovserve.seeing.watch import Watch
 from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION as SERVER_VERSION
 
@@ -116,6 +118,10 @@ class KServe:
 
     async def infer(self, request: Request) -> Response:
         """Run a model."""
+        with watched(self._doors.dataplane, DOOR, request) as watch:
+            return await self._infer(request, watch)
+
+    async def _infer(self, request: Request, watch: Watch) -> Response:
         name, version = addressed(request)
         headers = header_length(request)
         body = await read_body(request, self._doors.max_body_bytes, self._doors.patience_s)
@@ -125,12 +131,14 @@ class KServe:
             text, rest = infer_request.split(plain, headers, name)
             document = strict_json.parse(text)
             request_id = infer_request.id_of(document, name)
+            watch.know(name, version, request_id)
             try:
                 asked = infer_request.decode(document, rest, self._doors.memory, (name, version))
                 caller.wait_at_most(asked.timeout_s)
-                response = self._doors.dataplane.infer(asked.request, caller, DOOR)
+                response = self._doors.dataplane.infer(asked.request, caller, DOOR, watch)
                 return infer_response.encode(response, asked, request.headers.get("accept-encoding", ""))
             except OVServeError as error:
+                watch.refuse(error)
                 return refusal(error, request_id)
 
         return await in_thread(self._doors.infer_threads, request, work)

@@ -30,9 +30,11 @@ from ovserve.frontends.rest.paths import NAME, VERSION, decoded, version_of
 from ovserve.frontends.rest.routes import add
 from ovserve.frontends.rest.schemas import answers
 from ovserve.frontends.rest.status import status_of
+from ovserve.frontends.rest.watched import watched
 from ovserve.frontends.tfs import json_predict, metadata, model_status
 from ovserve.observability.logs import get_logger
 from ovserve.requests import Door
+from ovserve.seeing.watch import Watch
 
 DOOR = Door("TensorFlowServing", "REST")
 
@@ -94,6 +96,10 @@ class TensorFlowServing:
 
     async def predict(self, request: Request) -> Response:
         """Run a model."""
+        with watched(self._doors.dataplane, DOOR, request) as watch:
+            return await self._predict(request, watch)
+
+    async def _predict(self, request: Request, watch: Watch) -> Response:
         name, version = _addressed(request)
         most = self._doors.max_body_bytes
         body = await read_body(request, most, self._doors.patience_s)
@@ -102,7 +108,7 @@ class TensorFlowServing:
             document = _document(decompressed(body, request.headers.get("content-encoding", ""), most), name)
             specs = self._doors.dataplane.inputs(name, version, caller)
             asked, format_ = json_predict.parse(document, name, version, specs)
-            return _json(json_predict.to_json(self._doors.dataplane.infer(asked, caller, DOOR), format_))
+            return _json(json_predict.to_json(self._doors.dataplane.infer(asked, caller, DOOR, watch), format_))
 
         return await in_thread(self._doors.infer_threads, request, work)
 

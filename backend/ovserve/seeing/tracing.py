@@ -11,17 +11,18 @@ from typing import TypeAlias
 
 from ovserve.errors import InvalidInput, Unsupported
 from ovserve.observability.logs import get_logger
-from ovserve.requests import Door, InferRequest, InferResponse
+from ovserve.seeing.outcome import OK, Outcome
 
 # A setting's values by its name; none at all puts it back to the default.
 Changes: TypeAlias = Mapping[str, Sequence[str]]
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _UNLIMITED = -1
+_US = 1000  # nanoseconds
 _FIXED = {
     "log_frequency": ("0", "traces go to the log as they come"),
     "trace_file": ("", "traces go to the log"),
-    "trace_mode": ("triton", "OpenTelemetry is not there"),
+    "trace_mode": ("triton", "OpenTelemetry is chosen at the start, with --otlp_endpoint"),
 }
 
 logger = get_logger("ovserve.trace")
@@ -102,22 +103,29 @@ class Tracer:
             self.is_on = any(course.settings.is_on for course in courses)
             return settings
 
-    def trace(self, request: InferRequest, response: InferResponse, door: Door, whole_ns: int) -> None:
+    def trace(self, outcome: Outcome) -> None:
         """Log an answered request, if it is one of those."""
+        if outcome.code != OK:
+            return
         with self._lock:
-            if not self._models.get(request.model, self._all).takes_next():
+            if not self._models.get(outcome.model, self._all).takes_next():
                 return
-        fields = {"model": response.model, "version": response.version, "request_id": request.id}
-        ran = response.ran
-        if ran is not None:
-            compute_ns = ran.input_ns + ran.infer_ns + ran.output_ns
+        fields = {"model": outcome.model, "version": outcome.version, "request_id": outcome.request_id}
+        times = outcome.times
+        if times is not None:
             fields |= {
-                "queue_us": (whole_ns - compute_ns) // 1000,
-                "compute_input_us": ran.input_ns // 1000,
-                "compute_infer_us": ran.infer_ns // 1000,
-                "compute_output_us": ran.output_ns // 1000,
+                "queue_us": times.queue_ns // _US,
+                "compute_input_us": times.input_ns // _US,
+                "compute_infer_us": times.infer_ns // _US,
+                "compute_output_us": times.output_ns // _US,
             }
-        logger.info("traced", **fields, total_us=whole_ns // 1000, api=door.api, interface=door.interface)
+        logger.info(
+            "traced",
+            **fields,
+            total_us=outcome.total_ns // _US,
+            api=outcome.door.api,
+            interface=outcome.door.interface,
+        )
 
 
 _FIELDS = {"trace_level": "is_on", "trace_rate": "rate", "trace_count": "count"}
