@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # An answer given at the last moment still has to reach its client.
 _LAST_ANSWERS_S = 0.1
 
+# A collector that does not answer is not waited for any longer.
+_LAST_SPANS_S = 5.0
+
 # Clients in the middle of a conversation come back at once: they are told UNAVAILABLE, which they may try elsewhere.
 # A request that arrives in the very moment in which gRPC shuts down would be CANCELLED.
 _LINGER_S = 0.2
@@ -165,6 +168,8 @@ def _drain(core: Core, doors: Sequence[_Door]) -> None:
     remaining_s = max(_LAST_ANSWERS_S, grace_s - (time.monotonic() - started_s))
     with ThreadPoolExecutor(len(doors)) as executor:
         list(executor.map(lambda door: door.server.stop(remaining_s), doors))
+    if core.spans is not None:
+        core.spans.close(min(_LAST_SPANS_S, max(_LAST_ANSWERS_S, grace_s - (time.monotonic() - started_s))))
     totals = core.dataplane.totals
     logger.info("stopped", requests=totals.accepted, answered=totals.answered)
     if not drained:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ovserve.config.metrics import SHOWN
 from ovserve.config.ovms_json import read_config
@@ -28,6 +29,9 @@ from ovserve.serving.view import ALL
 from ovserve.shared_memory import SharedMemory
 from ovserve.sources import absolute, make_source, make_uploads
 
+if TYPE_CHECKING:
+    from ovserve.seeing.spans import Spans
+
 _ONE_KEY = "API_KEY"  # as OVMS
 
 logger = get_logger("ovserve")
@@ -46,6 +50,7 @@ class Core:
     reconciler: Reconciler
     keys: Keys | None
     metrics: Metrics | None
+    spans: "Spans | None"
 
     def load(self, *, may_be_empty: bool = False) -> None:
         """Load everything once; raises `CannotStart` where not one model can be served.
@@ -119,12 +124,30 @@ def compose(settings: Settings) -> Core:
     # Every door checks the keys.
     may_manage = settings.is_local or settings.allow_remote_management or keys is not None
     control = Control(registry, reconciler, uploads, is_open=may_manage)
+    spans = _spans(settings)
     dataplane = DataPlane(
-        registry, strict_readiness=settings.strict_readiness, load_wait_seconds=settings.load_wait_seconds
+        registry,
+        strict_readiness=settings.strict_readiness,
+        load_wait_seconds=settings.load_wait_seconds,
+        spans=None if spans is None else spans.record,
     )
     shared_memory = SharedMemory(is_open=may_manage)
     metrics = _metrics(settings, registry)
-    return Core(settings, registry, dataplane, control, shared_memory, source, reconciler, keys, metrics)
+    return Core(settings, registry, dataplane, control, shared_memory, source, reconciler, keys, metrics, spans)
+
+
+def _spans(settings: Settings) -> "Spans | None":
+    if not settings.makes_spans:
+        return None
+    flag = "--tracing" if settings.otlp_endpoint is None else "--otlp_endpoint"
+    try:
+        from ovserve.seeing import spans  # noqa: PLC0415 - an extra, only for those who ask
+    except ImportError as error:
+        raise CannotStart(f"{flag} needs OpenTelemetry: pip install 'ovserve[tracing]'") from error
+    try:
+        return spans.to_collector(settings.otlp_endpoint)
+    except (ValueError, RuntimeError, OSError) as error:  # what OpenTelemetry's variables hold
+        raise CannotStart(f"{flag}: {error}") from error
 
 
 def _metrics(settings: Settings, registry: Registry) -> Metrics | None:

@@ -12,6 +12,7 @@ from ovserve.config.metrics import MetricsFlags
 from ovserve.config.model_flags import ModelFlags
 from ovserve.config.security_flags import SecurityFlags
 from ovserve.config.source import Source
+from ovserve.config.tracing import TracingFlags
 from ovserve.config.without_effect import WithoutEffect
 
 
@@ -21,7 +22,9 @@ def _existing(path: Path) -> Path:
     return path
 
 
-class Settings(WithoutEffect, Logging, MetricsFlags, Loading, SecurityFlags, Listening, ModelFlags, Source):
+class Settings(
+    WithoutEffect, Logging, TracingFlags, MetricsFlags, Loading, SecurityFlags, Listening, ModelFlags, Source
+):
     """Everything that can be set, with OVMS's or Triton's name where they have one."""
 
     cpu_extension: Annotated[Path, AfterValidator(_existing)] | None = Field(

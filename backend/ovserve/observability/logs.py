@@ -49,6 +49,15 @@ def configure(level: str, style: Style, path: Path | None = None) -> None:
     library.propagate = False
 
 
+def adopt(name: str) -> None:
+    """Have the warnings of another library among the lines that `configure` sends somewhere."""
+    handlers = logging.getLogger(_LIBRARY).handlers
+    if handlers:
+        other = logging.getLogger(name)
+        other.handlers = handlers
+        other.propagate = False
+
+
 def level() -> str:
     """Tell the least important level that is logged."""
     return logging.getLevelName(logging.getLogger(_LIBRARY).getEffectiveLevel())

@@ -100,7 +100,7 @@ class Pipeline:
                 self.statistics.fail(perf_counter_ns() - begun_ns)
             raise type(error)(f"{self._signature.label}: {error}") from error
         took_ns = perf_counter_ns() - begun_ns
-        ran = Ran(outputs, took_ns)
+        ran = Ran(outputs, took_ns, nodes=run.node_runs)
         self.statistics.succeed(took_ns, ran, batch.size(self.config, request.inputs))
         return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id, ran)
 

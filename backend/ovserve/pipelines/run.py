@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from heapq import heappop, heappush
+from time import perf_counter_ns
 from typing import TypeAlias
 
 from ovserve.config.pipeline import REQUEST
@@ -12,7 +13,8 @@ from ovserve.pipelines.gather import empty, stack
 from ovserve.pipelines.graph import Frames
 from ovserve.pipelines.plan import Plan, Source, Step
 from ovserve.pipelines.shards import count_shards
-from ovserve.requests import Caller, InferRequest
+from ovserve.ran import NodeRun
+from ovserve.requests import Caller, InferRequest, InferResponse
 from ovserve.serving.servable import Servable
 from ovserve.tensors import Tensor
 
@@ -20,6 +22,8 @@ from ovserve.tensors import Tensor
 Branch: TypeAlias = tuple[int, ...]
 _Place: TypeAlias = tuple[str, Branch]  # of a tensor: the node that gave it, and where that node ran
 _Task: TypeAlias = tuple[int, Branch]  # a step, by its place in the plan, and the branch to run it in
+
+_MOST_NODE_RUNS = 64  # that are remembered
 
 
 class Run:
@@ -40,6 +44,7 @@ class Run:
         executor: Executor,
         width: int,
     ) -> None:
+        self.node_runs: list[NodeRun] = []  # of which there are many where a demultiplexer makes many branches
         self._plan = plan
         self._members = members
         self._caller = caller
@@ -143,13 +148,23 @@ class Run:
             frozenset(step.outputs.values()),
             self._request_id,
         )
-        outputs = member.infer(request, self, admitted=True).outputs
+        begun_ns = perf_counter_ns()
+        response = member.infer(request, self, admitted=True)
+        self._note(step.node, response, begun_ns)
+        outputs = response.outputs
         with self._changed:
             self._running -= 1
             self._let_go(step, branch)
             self._store(step.node, branch, {alias: outputs[item] for alias, item in step.outputs.items()})
             if self._ready or not self._running:
                 self._changed.notify()
+
+    def _note(self, node: str, response: InferResponse, begun_ns: int) -> None:
+        """Remember how long a node ran, and not its tensors, which may be large."""
+        if len(self.node_runs) < _MOST_NODE_RUNS:
+            took_ns = perf_counter_ns() - begun_ns
+            infer_ns = took_ns if response.ran is None else response.ran.infer_ns
+            self.node_runs.append(NodeRun(node, response.model, response.version, begun_ns, took_ns, infer_ns))
 
     def _read(self, step: Step, source: Source, branch: Branch, label: str) -> Tensor:
         if step.gathers is None:

@@ -30,8 +30,9 @@ class Outcome:
     """A request from the door to its answer.
 
     `code` is OK or a neutral code's name, `reason` why it was refused; `version` is the one that answered or was asked
-    for, None where neither is known. `begun_ns` is since the epoch; the core had the request for `inside_ns` from
-    `before_ns` after that on. `ran` is there where a model ran; `headers` are those of W3C's trace context.
+    for, None where neither is known. `begun_ns` is since the epoch, and `started_ns` the same moment by
+    `perf_counter_ns`; the core had the request for `inside_ns` from `before_ns` after that on. `ran` is there where a
+    model ran; `headers` are those of W3C's trace context.
     """
 
     door: Door
@@ -47,6 +48,7 @@ class Outcome:
     total_ns: int
     ran: Ran | None
     headers: Mapping[str, str]
+    started_ns: int = 0
 
     @property
     def times(self) -> Times | None:

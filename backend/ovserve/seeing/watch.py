@@ -133,6 +133,7 @@ class Watching(Watch):
             time.perf_counter_ns() - self._started_ns,
             None if response is None else response.ran,
             self._headers,
+            self._started_ns,
         )
 
 
