@@ -140,6 +140,16 @@ def test_a_line_on_what_ran_out_of_time(seen: ServerProcess, connect: Connect) -
     assert {line["code"] for line in lines(seen, 8)} & {"DEADLINE", "CANCELLED"}
 
 
+def test_a_line_on_what_is_one_too_many(start: Callable[..., ServerProcess], connect: Connect) -> None:
+    server = start("--log_requests", *JSON, "--nireq", "1", "--max_queue", "1")
+    stub = pb_grpc.GRPCInferenceServiceStub(connect(server))
+    calls = [stub.ModelInfer.future(request("slow", {"n": np.array(400, np.int64)})) for _ in range(8)]
+    refused = sum(call.exception() is not None for call in calls)
+    codes = [line["code"] for line in lines(server, 8)]
+    assert (codes.count("OVERLOADED"), codes.count("OK")) == (refused, 8 - refused)
+    assert refused > 0
+
+
 def test_lines_on_rest(seen: ServerProcess) -> None:
     document = {"id": "r", "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": X.tolist()}]}
     assert post(seen, "/v2/models/m/infer", document, Authorization="Bearer secret") == 200

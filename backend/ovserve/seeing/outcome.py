@@ -67,8 +67,9 @@ class Outcome:
 
 
 def bounded(text: str) -> str:
-    """Cut what a client chose to what a line has room for."""
-    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "..."
+    """Cut what a client chose to what a line has room for; whatever could end the line or colour it is escaped."""
+    shown = text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "..."
+    return shown if shown.isprintable() else shown.encode("unicode_escape").decode()
 
 
 def code_of(error: BaseException) -> tuple[str, str]:

@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+from ovserve.observability.logs import get_logger
 from ovserve.requests import Door, InferRequest, InferResponse
 from ovserve.seeing.outcome import OK, Outcome, bounded, code_of
+
+logger = get_logger("ovserve.seeing")
 
 Look: TypeAlias = Callable[[Outcome], None]
 Headers: TypeAlias = Callable[[], Iterable[tuple[str, Any]] | None]
@@ -115,7 +118,10 @@ class Watching(Watch):
             self.refuse(error)
         outcome = self._outcome()
         for look in self._looks:
-            look(outcome)
+            try:
+                look(outcome)
+            except Exception:  # which is no reason not to answer the request
+                logger.exception("what became of a request could not be told")
 
     def _outcome(self) -> Outcome:
         response = self._response

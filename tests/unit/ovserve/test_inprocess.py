@@ -8,6 +8,7 @@ from pydantic import ValidationError
 import ovserve
 import small_models
 from ovserve.errors import CannotStart, InvalidInput, NotFound, WrongDatatype, WrongTensors
+from ovserve.seeing import request_log
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,20 @@ def test_loading_writes_warnings_to_the_processs_own_logging(tmp_path: Path, cap
     with caplog.at_level(logging.WARNING, "ovserve"):
         ovserve.load(model_repository=tmp_path)
     assert "input 'x' is i64, but the device computes it as i32" in caplog.text
+
+
+def test_requests_are_logged_where_they_are_asked_to_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    small_models.save(small_models.add_one([-1, 2]), tmp_path / "m/1")
+    loaded = ovserve.load(model_repository=tmp_path, log_requests=True)
+    try:
+        loaded.infer("m", np.zeros((1, 2), np.float32))
+        with pytest.raises(WrongTensors):
+            loaded.infer("m", {})
+    finally:
+        request_log.switch(on=False)
+    loaded.infer("m", np.zeros((1, 2), np.float32))
+    lines = [record.__dict__["fields"] for record in caplog.records if record.name == "ovserve.request"]
+    assert [(line["interface"], line["model"], line["version"], line["code"]) for line in lines] == [
+        ("in-process", "m", 1, "OK"),
+        ("in-process", "m", 1, "INVALID"),
+    ]

@@ -33,6 +33,21 @@ def test_what_a_client_chooses_is_cut() -> None:
     assert many.shapes["x0"] == f"FP32[{'1,' * 16}...]"
 
 
+def test_what_could_end_a_line_or_colour_it_is_escaped() -> None:
+    found = outcome(InferRequest("m\n\x1b[31m", {}, id="\ud800"))
+    assert (found.model, found.request_id) == ("m\\n\\x1b[31m", "\\ud800")
+
+
+def test_a_look_that_fails_fails_no_request() -> None:
+    def fail(_outcome: Outcome) -> None:
+        raise RuntimeError
+
+    seen: list[Outcome] = []
+    with Watching(DOOR, [fail, seen.append], wants_headers=False):
+        pass
+    assert len(seen) == 1
+
+
 def test_of_the_headers_only_a_trace_context_of_sensible_length_is_kept() -> None:
     assert outcome(InferRequest("m", {})).headers == {"traceparent": "x"}
 
