@@ -64,6 +64,8 @@ class RestTransport:
                 response.close()  # what is left of an answer must not become the next one's
                 raise
             response.release_conn()
+        except OVClientError:  # some are OSErrors
+            raise
         except (HTTPError, OSError) as error:
             if self._closed:
                 raise ClientClosed("the client was closed during the call") from None

@@ -54,10 +54,19 @@ def _infer(request: Any, timeout_s: float | None) -> HttpRequest:
 
 def _message(document: Any, into: Message) -> Message:
     """`document` as a message whose fields have the same names; raises `BadResponse`."""
+    if not isinstance(document, dict):
+        raise BadResponse(f"the answer is no {into.DESCRIPTOR.name}: it is no object")
     try:
         return json_format.ParseDict(document, into, ignore_unknown_fields=True)
     except (json_format.ParseError, TypeError, ValueError, AttributeError) as error:
         raise BadResponse(f"the answer is no {into.DESCRIPTOR.name}: {error}") from error
+
+
+def _index(answer: HttpAnswer) -> Message:
+    rows = answer.document()
+    if not isinstance(rows, list):
+        raise BadResponse("the answer is no RepositoryIndexResponse: it is no list")
+    return _message({"models": rows}, pb.RepositoryIndexResponse())
 
 
 def _plain(path: Callable[[Any], str], kind: type[Message]) -> RestCall:
@@ -95,7 +104,7 @@ CALLS: Mapping[str, RestCall] = {
     ),
     "RepositoryIndex": RestCall(
         lambda request, _: post("/v2/repository/index", {"ready": request.ready}),
-        lambda answer: _message({"models": answer.document()}, pb.RepositoryIndexResponse()),
+        _index,
     ),
     "RepositoryModelLoad": RestCall(lambda request, _: _changed(request, "load"), lambda _: None),
     "RepositoryModelUnload": RestCall(lambda request, _: _changed(request, "unload"), lambda _: None),
