@@ -1,10 +1,11 @@
-"""A client for model servers that speak KServe v2 over gRPC: ovserve, OpenVINO Model Server, Triton.
+"""A client for model servers that speak KServe v2, gRPC or REST: ovserve, OpenVINO Model Server, Triton.
 
     with Client("localhost:9000") as client:
         result = client.infer("resnet", {"0": images})
         scores = result["1463"]
 
-`AsyncClient` is its asyncio twin, `ovclient.testing.FakeServer` a server for tests. Errors: see `OVClientError`.
+`Client("http://localhost:8000")` speaks REST. `AsyncClient` is the asyncio twin over gRPC,
+`ovclient.testing.FakeServer` a server for tests. Errors: see `OVClientError`.
 """
 
 from ovclient._aio import AsyncClient

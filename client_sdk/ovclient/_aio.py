@@ -12,7 +12,10 @@ from ovclient import _calls, _pipeline_config
 from ovclient._base import BaseClient
 from ovclient._encode import Parameter
 from ovclient._ensemble import Member, members
-from ovclient._errors import ClientClosed, InvalidRequest, NotFound
+from ovclient._errors import ClientClosed, InvalidRequest, InvalidSetup, NotFound
+from ovclient._grpc import GrpcSetup
+from ovclient._settings import Settings
+from ovclient._status import failed
 from ovclient._types import InferResult, ModelIndex, ModelMetadata, ServerMetadata
 from ovclient.pipeline import Pipeline
 
@@ -20,7 +23,7 @@ T = TypeVar("T")
 
 
 class AsyncClient(BaseClient):
-    """The asyncio twin of `Client`; one client may be shared by all tasks of one event loop.
+    """The asyncio twin of `Client`, over gRPC only; one client may be shared by all tasks of one event loop.
 
     Every method takes `timeout` in seconds (None: the client's own, but longer for loads) and raises an
     `OVClientError`.
@@ -114,17 +117,17 @@ class AsyncClient(BaseClient):
     ) -> None:
         await self.close()
 
-    def _connect(self) -> None:
+    def _connect(self, settings: Settings) -> None:
+        if settings.is_rest:
+            raise InvalidSetup(f"AsyncClient speaks gRPC only, got {settings.address}: use Client, in threads")
+        self._setup = GrpcSetup(settings)
         self._stub: Any = None  # gRPC ties a channel to the running loop, which __init__ may not have yet
 
     def _opened(self) -> Any:
         if self._closed:
             raise ClientClosed("the client is closed")
         if self._stub is None:
-            if self._credentials is None:
-                self._channel = grpc.aio.insecure_channel(self.address, self._options)
-            else:
-                self._channel = grpc.aio.secure_channel(self.address, self._credentials, self._options)
+            self._channel = self._setup.channel(grpc.aio)
             self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         return self._stub
 
@@ -144,9 +147,10 @@ class AsyncClient(BaseClient):
     async def _run(self, call: _calls.Call[T], timeout: float | None) -> T:
         timeout_s = self._deadline_s(timeout)
         try:
-            answer = await getattr(self._opened(), call.rpc)(call.request, timeout=timeout_s, metadata=self._metadata)
+            rpc = getattr(self._opened(), call.rpc)
+            answer = await rpc(call.request, timeout=timeout_s, metadata=self._setup.metadata)
         except grpc.aio.AioRpcError as failure:
-            raise self._error(failure, timeout_s) from None
+            raise failed(failure, self.address, timeout_s) from None
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self._closed or (task is not None and task.cancelling()):

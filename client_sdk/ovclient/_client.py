@@ -2,15 +2,15 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import grpc
 from numpy.typing import ArrayLike
-from tritonclient.grpc import service_pb2_grpc
 
 from ovclient import _calls, _pipeline_config
 from ovclient._base import BaseClient
 from ovclient._encode import Parameter
 from ovclient._ensemble import Member, members
-from ovclient._errors import ClientClosed, InvalidRequest, NotFound
+from ovclient._errors import InvalidRequest, NotFound
+from ovclient._settings import Settings
+from ovclient._transport import Transport, transport
 from ovclient._types import InferResult, ModelIndex, ModelMetadata, ServerMetadata
 from ovclient.pipeline import Pipeline
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Client(BaseClient):
-    """A model server over KServe v2 gRPC; one client may be shared by any number of threads.
+    """A model server over KServe v2, gRPC or REST; one client may be shared by any number of threads.
 
     Every method takes `timeout` in seconds (None: the client's own, but longer for loads) and raises an
     `OVClientError`.
@@ -93,8 +93,9 @@ class Client(BaseClient):
         Without `timeout` this waits ten minutes, or the client's own timeout where that is longer. When the time is
         up the server goes on loading: ask `ready` or `repository_index`.
 
-        As Triton has it, a model that is not in the repository is a `ServerFailure`, one that cannot be loaded
-        `InvalidRequest`, and a server not in mode explicit, where models are loaded by request, `NotReady`.
+        As Triton has it, a model that is not in the repository is a `ServerFailure`, over REST `InvalidRequest`; one
+        that cannot be loaded `InvalidRequest`, over REST `NotFound`; and a server not in mode explicit, where models
+        are loaded by request, `NotReady`.
         """
         self._run(_calls.load_model(name, config, files), self._load_deadline_s(timeout))
         self._forget(name)
@@ -110,9 +111,9 @@ class Client(BaseClient):
         self._forget(name)
 
     def close(self) -> None:
-        """Close the connection; calls under way fail with `ClientClosed`."""
+        """Close the connections; calls under way fail with `ClientClosed`."""
         self._closed = True
-        self._channel.close()
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -122,12 +123,8 @@ class Client(BaseClient):
     ) -> None:
         self.close()
 
-    def _connect(self) -> None:
-        if self._credentials is None:
-            self._channel = grpc.insecure_channel(self.address, self._options)
-        else:
-            self._channel = grpc.secure_channel(self.address, self._credentials, self._options)
-        self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+    def _connect(self, settings: Settings) -> None:
+        self._transport: Transport = transport(settings)
 
     def _only_input(self, model: str, version: str, value: Any, timeout: float | None) -> str:
         name = self._input_names.get((model, version))
@@ -143,13 +140,4 @@ class Client(BaseClient):
             return None
 
     def _run(self, call: _calls.Call[T], timeout: float | None) -> T:
-        timeout_s = self._deadline_s(timeout)
-        try:
-            answer = getattr(self._stub, call.rpc)(call.request, timeout=timeout_s, metadata=self._metadata)
-        except grpc.RpcError as failure:
-            raise self._error(failure, timeout_s) from None
-        except ValueError:  # gRPC's word for a closed channel
-            if not self._closed:
-                raise
-            raise ClientClosed("the client is closed") from None
-        return call.read(answer)
+        return call.read(self._transport.run(call.rpc, call.request, self._deadline_s(timeout)))

@@ -27,7 +27,7 @@ def decode_all(tensors: Any, raw_contents: Any) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _decode(tensor: Any, raw: bytes | None) -> np.ndarray:
+def _decode(tensor: Any, raw: bytes | memoryview | None) -> np.ndarray:
     name, shape = tensor.name, tuple(tensor.shape)
     datatype = DATATYPES.get(tensor.datatype)
     if datatype is None:
@@ -42,7 +42,7 @@ def _decode(tensor: Any, raw: bytes | None) -> np.ndarray:
         raise BadResponse(f"tensor '{name}' of shape {list(shape)} cannot be held: {error}") from error
 
 
-def _from_raw(name: str, datatype: Datatype, count: int, raw: bytes) -> np.ndarray:
+def _from_raw(name: str, datatype: Datatype, count: int, raw: bytes | memoryview) -> np.ndarray:
     if datatype.name == "BYTES":
         return _strings(name, count, raw)
     dtype = numpy_dtype(datatype.name)
@@ -56,14 +56,14 @@ def _from_raw(name: str, datatype: Datatype, count: int, raw: bytes) -> np.ndarr
     return np.frombuffer(raw, dtype)
 
 
-def _strings(name: str, count: int, raw: bytes) -> np.ndarray:
+def _strings(name: str, count: int, raw: bytes | memoryview) -> np.ndarray:
     items: list[bytes] = []
     at = 0
     while at < len(raw):
         end = at + 4 + (struct.unpack_from("<I", raw, at)[0] if at + 4 <= len(raw) else 0)
         if end > len(raw) or at + 4 > len(raw):
             raise BadResponse(f"tensor '{name}': BYTES element {len(items)} reaches beyond the {len(raw)} bytes sent")
-        items.append(raw[at + 4 : end])
+        items.append(bytes(raw[at + 4 : end]))
         at = end
     return _objects(name, count, items)
 

@@ -1,6 +1,6 @@
 """What can go wrong, and what to do about it.
 
-OVClientError               base of all; `code` is the gRPC status, None where no server was asked
+OVClientError               base of all; `code` is the gRPC status, None where no server was asked; over REST the same
 |-- InvalidSetup            the client's own settings cannot work: fix the address, certificates or timeout
 |-- InvalidRequest          the request contradicts the model: fix names, shapes, datatypes or values
 |   `-- MessageTooLarge     a message is over a size limit: send less, or raise the limit of that side
@@ -21,7 +21,10 @@ import grpc
 
 
 class OVClientError(Exception):
-    """A failure told in one sentence; `code` is the gRPC status, or None where no server was asked."""
+    """A failure told in one sentence; `code` is the gRPC status, or None where no server was asked.
+
+    Over REST it is the gRPC status of the same meaning.
+    """
 
     def __init__(self, message: str, code: grpc.StatusCode | None = None) -> None:
         super().__init__(message)

@@ -1,6 +1,7 @@
 """The one table from gRPC status codes to errors."""
 
 import re
+from typing import Any
 
 import grpc
 
@@ -40,6 +41,11 @@ _NO_SERVER = re.compile(
     r"goaway|broken pipe|cancelling all calls|stream removed|recvmsg|keepalive|connections to all backends",
     re.IGNORECASE,
 )
+
+
+def failed(failure: Any, address: str, timeout_s: float | None) -> OVClientError:
+    """Say a failed call, as gRPC raises it, as the error a caller can act on."""
+    return error_of(failure.code(), failure.details() or "", address, timeout_s)
 
 
 def error_of(code: grpc.StatusCode, details: str, address: str, timeout_s: float | None) -> OVClientError:

@@ -14,14 +14,20 @@ def credentials(
     server_cert: PathText | None, client_cert: PathText | None, client_key: PathText | None
 ) -> grpc.ChannelCredentials:
     """Credentials that trust `server_cert` (without it: gRPC's public authorities) and show `client_cert`, if any."""
+    roots, chain, key = check_files(server_cert, client_cert, client_key)
+    return grpc.ssl_channel_credentials(roots, key, chain)
+
+
+def check_files(
+    server_cert: PathText | None, client_cert: PathText | None, client_key: PathText | None
+) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """Read what the files hold; raises `InvalidSetup` where one cannot be read, holds something else or is missing."""
     if (client_cert is None) != (client_key is None):
         missing = "client_key" if client_key is None else "client_cert"
         raise InvalidSetup(f"client_cert and client_key belong together: {missing} is missing")
-    return grpc.ssl_channel_credentials(
-        _pem("server_cert", server_cert, "CERTIFICATE"),
-        _pem("client_key", client_key, "PRIVATE KEY"),
-        _pem("client_cert", client_cert, "CERTIFICATE"),
-    )
+    roots = _pem("server_cert", server_cert, "CERTIFICATE")
+    key = _pem("client_key", client_key, "PRIVATE KEY")
+    return roots, _pem("client_cert", client_cert, "CERTIFICATE"), key
 
 
 def _pem(what: str, path: PathText | None, kind: str) -> bytes | None:

@@ -23,7 +23,7 @@ def _version() -> str:
 
 app = App(
     name="ovclient",
-    help="Talk to a model server over KServe v2 gRPC: ovserve, OpenVINO Model Server, Triton.",
+    help="Talk to a model server over KServe v2, gRPC or REST: ovserve, OpenVINO Model Server, Triton.",
     help_format="plaintext",
     help_epilogue=examples.APP,
     version=_version,

@@ -19,11 +19,13 @@ from ovclient.cli.bench_flags import BenchFlags
 from ovclient.cli.bench_inputs import read_file
 from ovclient.cli.bench_report import Header, Report
 from ovclient.cli.connection import Connection
-from ovclient.cli.failure import CommandFailed
+from ovclient.cli.failure import CommandFailed, WrongUsage
 
 
 def run(model: str, version: str, flags: BenchFlags, server: Connection, report: Report) -> None:
     """Measure each level and report; after Ctrl-C what was measured so far is reported."""
+    if server.is_rest:
+        raise WrongUsage("ovclient bench measures gRPC only: leave out --http_address and --http_port.")
     flags.check_times()
     levels, shapes, files = flags.levels(), flags.shapes(), [read_file(text) for text in flags.input]
     with server.client() as client:

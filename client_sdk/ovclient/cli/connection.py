@@ -8,6 +8,8 @@ from cyclopts.validators import Number
 from ovclient._base import LOAD_TIMEOUT_S
 from ovclient._client import Client
 
+_HTTP_PORT = 8000  # OVMS's clients'
+
 
 @Parameter(name="*", group="Server")
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,10 @@ class Connection:
     """Host name or IP address of the server."""
     grpc_port: Annotated[int, Parameter(validator=Number(gte=1, lte=65535))] = 9000
     """Its gRPC port."""
+    http_address: Annotated[str | None, Parameter(show_default=False)] = None
+    """The same, to ask over REST instead."""
+    http_port: Annotated[int | None, Parameter(validator=Number(gte=1, lte=65535))] = None
+    """Its REST port, to ask over REST instead; 8000 if only --http_address is given."""
     tls: bool = False
     """Encrypt the connection."""
     server_cert: Path | None = None
@@ -36,10 +42,8 @@ class Connection:
 
     def settings(self) -> dict[str, Any]:
         """The arguments of a `Client` of this server."""
-        bare_ipv6 = ":" in self.grpc_address and not self.grpc_address.startswith("[")
-        host = f"[{self.grpc_address}]" if bare_ipv6 else self.grpc_address
         return {
-            "address": f"{host}:{self.grpc_port}",
+            "address": self._rest_address() if self.is_rest else f"{_host(self.grpc_address)}:{self.grpc_port}",
             "tls": self.tls,
             "server_cert": self.server_cert,
             "client_cert": self.client_cert,
@@ -47,6 +51,18 @@ class Connection:
             "api_key": self.api_key,
             "timeout": self.timeout,
         }
+
+    @property
+    def is_rest(self) -> bool:
+        return self.http_address is not None or self.http_port is not None
+
+    def _rest_address(self) -> str:
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://{_host(self.http_address or 'localhost')}:{self.http_port or _HTTP_PORT}"
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address and not address.startswith("[") else address
 
 
 @Parameter(name="*", group="Server")

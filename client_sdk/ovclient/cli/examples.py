@@ -2,6 +2,7 @@
 
 APP = """Examples:
   ovclient live --grpc_port 9000
+  ovclient live --http_port 8000
   ovclient status
   ovclient models list
   ovclient metadata resnet
@@ -27,6 +28,8 @@ RESNET = """Examples:
     ovclient resnet --images_numpy_path imgs.npy --labels_numpy_path lbs.npy
   A pipeline with a demultiplexer:
     ovclient resnet --model_name resnet50DAG --dag-batch-size-auto
+  Over REST:
+    ovclient resnet --http_port 8000
   Figures for a script:
     ovclient resnet --iterations 100 --json > figures.json
 """

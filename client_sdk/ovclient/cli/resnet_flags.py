@@ -45,6 +45,8 @@ class ResnetFlags:
     """Pictures in a request."""
     dag_batch_size_auto: Annotated[bool, Parameter(name=("--dag-batch-size-auto", "--dag_batch_size_auto"))] = False
     """Send [n,1,c,h,w], as a pipeline with a demultiplexer wants it."""
+    binary_data: Annotated[bool, Parameter(show_default=False)] = False
+    """Taken as OVMS's http_infer_resnet.py takes it; with --http_port tensors go as binary data anyway."""
     json: JsonFlag = False
     """Print one JSON document."""
 

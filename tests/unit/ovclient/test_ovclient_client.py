@@ -15,7 +15,7 @@ from ovclient import (
     TensorMetadata,
     UnknownTensor,
 )
-from ovclient._base import is_local
+from ovclient._grpc import is_local
 from ovclient.testing import FakeServer
 
 
