@@ -146,7 +146,7 @@ def _spans(settings: Settings) -> "Spans | None":
         raise CannotStart(f"{flag} needs OpenTelemetry: pip install 'ovserve[tracing]'") from error
     try:
         return spans.to_collector(settings.otlp_endpoint)
-    except (ValueError, RuntimeError, OSError) as error:  # what OpenTelemetry's variables hold
+    except Exception as error:  # whatever its environment variables hold
         raise CannotStart(f"{flag}: {error}") from error
 
 

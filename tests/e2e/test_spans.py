@@ -195,3 +195,11 @@ def test_what_is_no_collectors_address_is_refused(url: str, folder: Path) -> Non
     done = run_ovserve("--config_path", str(folder), "--otlp_endpoint", url)
     assert done.returncode == 2
     assert "expected http://HOST:PORT" in done.stderr
+
+
+def test_a_wrong_variable_of_opentelemetrys_is_told_in_one_line(folder: Path) -> None:
+    env = {"OTEL_EXPORTER_OTLP_COMPRESSION": "zip"}
+    done = run_ovserve("--config_path", str(folder), "--port", "auto", "--tracing", env=env)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ovserve: --tracing: ")
+    assert done.stderr.count("\n") == 1
