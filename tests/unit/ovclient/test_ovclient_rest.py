@@ -27,6 +27,7 @@ from ovclient import (
     NotFound,
     OVClientError,
     ServerFailure,
+    _rest_pool,
 )
 
 X = np.zeros(2, np.float32)
@@ -112,6 +113,16 @@ def test_calls_share_a_connection_and_make_a_new_one_where_the_server_closed_it(
     client.live()
     client.live()
     assert [heard.connection for heard in server.heard] == [1, 1, 1, 2]
+
+
+def test_a_connection_that_rested_long_is_not_used_again(
+    server: CannedServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.live()
+    client.live()
+    monkeypatch.setattr(_rest_pool, "IDLE_S", 0)
+    client.live()
+    assert [heard.connection for heard in server.heard] == [1, 1, 2]
 
 
 def test_a_request_that_may_have_had_its_effect_is_not_sent_again(server: CannedServer, client: Client) -> None:
