@@ -25,14 +25,18 @@ class Opened:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._connections: WeakSet[HTTPConnection] = WeakSet()
+        self._ended = False
 
     def add(self, connection: HTTPConnection) -> None:
         with self._lock:
+            if self._ended:
+                raise ConnectionAbortedError("too late")
             self._connections.add(connection)
 
     def end(self) -> None:
         """Wake up who waits for an answer."""
         with self._lock:
+            self._ended = True
             sockets = [connection.sock for connection in self._connections]
         for one in filter(None, sockets):
             try:

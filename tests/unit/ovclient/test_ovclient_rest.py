@@ -340,6 +340,19 @@ def test_a_server_that_says_nothing_is_waited_for_as_long_as_told(server: Canned
     assert client.live()
 
 
+def test_a_server_that_reads_nothing_is_not_waited_for_either() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as deaf,
+        Client(f"http://127.0.0.1:{deaf.getsockname()[1]}", timeout=0.3) as client,
+        pytest.raises(DeadlineExceeded),
+    ):
+        client.infer("m", {"x": np.zeros(5_000_000, np.float32)})
+
+
+def test_a_client_may_be_very_patient(client: Client) -> None:
+    assert client.live(timeout=1e15)
+
+
 def test_a_server_that_answers_drop_by_drop_is_not_waited_for_either(server: CannedServer, client: Client) -> None:
     over = threading.Event()
 
