@@ -320,10 +320,10 @@ def test_no_server_names_the_address_and_is_a_connection_error() -> None:
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
 
 
-def test_a_name_that_is_not_there_is_a_failed_connection() -> None:
+def test_a_name_that_cannot_be_is_a_failed_connection() -> None:
     with (
-        Client("http://nowhere.invalid:1") as client,
-        pytest.raises(ConnectionFailed, match=r"could not connect to http://nowhere\.invalid:1"),
+        Client("http://a..b:1") as client,
+        pytest.raises(ConnectionFailed, match=r"could not connect to http://a\.\.b:1"),
     ):
         client.live()
 
