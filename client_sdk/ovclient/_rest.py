@@ -23,6 +23,7 @@ _OK = 200
 _CHUNK_BYTES = 1 << 20
 _JOINED_BYTES = 1 << 16  # what is shorter goes in one packet
 _ALIGNMENT = 64
+_LONGEST_S = 1e6  # sockets count milliseconds in 32 bits
 
 
 class RestTransport:
@@ -86,7 +87,7 @@ class RestTransport:
             headers,
             retries=False,  # a request may have had its effect
             redirect=False,
-            timeout=Timeout(total=timeout_s),
+            timeout=Timeout(total=None if timeout_s is None else min(timeout_s, _LONGEST_S)),
             preload_content=False,
             decode_content=False,
         )

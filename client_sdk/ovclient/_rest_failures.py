@@ -11,7 +11,7 @@ from ovclient._errors import BadResponse, ConnectionFailed, DeadlineExceeded, OV
 def failure_of(error: Exception, address: str, timeout_s: float | None) -> OVClientError:
     """Say it as the error a caller can act on; `code` is that of gRPC for the same."""
     cause = _cause(error)
-    if isinstance(error, http.NewConnectionError | http.SSLError):
+    if isinstance(error, http.NewConnectionError | http.SSLError | http.LocationValueError):
         return ConnectionFailed(f"could not connect to {address}: {_reason(error)}", grpc.StatusCode.UNAVAILABLE)
     if isinstance(error, http.TimeoutError) or isinstance(cause, TimeoutError):
         return late(address, timeout_s)

@@ -1,7 +1,9 @@
 """Connections that are kept for the next call, and that can be ended while calls wait on them."""
 
+import math
 import socket
 import threading
+import time
 from typing import Any
 from weakref import WeakSet
 
@@ -13,6 +15,8 @@ from ovclient._rest_tls import context
 from ovclient._settings import Settings
 
 _KEPT = 64
+IDLE_S = 4.0
+"""Servers close connections that rest, uvicorn after 5 s; a request that meets the end on its way would be lost."""
 
 
 class Opened:
@@ -21,14 +25,18 @@ class Opened:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._connections: WeakSet[HTTPConnection] = WeakSet()
+        self._ended = False
 
     def add(self, connection: HTTPConnection) -> None:
         with self._lock:
+            if self._ended:
+                raise ConnectionAbortedError("too late")
             self._connections.add(connection)
 
     def end(self) -> None:
         """Wake up who waits for an answer."""
         with self._lock:
+            self._ended = True
             sockets = [connection.sock for connection in self._connections]
         for one in filter(None, sockets):
             try:
@@ -50,8 +58,22 @@ def pool(address: RestAddress, settings: Settings, opened: Opened) -> HTTPConnec
 
 
 def _told_of(kind: Any, opened: Opened) -> Any:
-    def connect(self: Any) -> None:
-        kind.connect(self)
-        opened.add(self)
+    """A kind of connection that tells `opened` of itself, and that is not used again after a long rest."""
 
-    return type(kind.__name__, (kind,), {"connect": connect})
+    class Connection(kind):  # type: ignore[misc]
+        answered_s = math.inf
+
+        def connect(self) -> None:
+            super().connect()
+            opened.add(self)
+
+        def getresponse(self) -> Any:
+            response = super().getresponse()
+            self.answered_s = time.monotonic()
+            return response
+
+        @property
+        def is_connected(self) -> bool:
+            return super().is_connected and time.monotonic() - self.answered_s < IDLE_S
+
+    return Connection

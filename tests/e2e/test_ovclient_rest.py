@@ -24,6 +24,7 @@ from ovclient import (
     InvalidRequest,
     InvalidSetup,
     MessageTooLarge,
+    NotFound,
     OVClientError,
     Overloaded,
 )

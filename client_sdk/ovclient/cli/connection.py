@@ -21,9 +21,9 @@ class Connection:
     grpc_port: Annotated[int, Parameter(validator=Number(gte=1, lte=65535))] = 9000
     """Its gRPC port."""
     http_address: Annotated[str | None, Parameter(show_default=False)] = None
-    """The same, to ask over REST instead."""
+    """Host name or IP address of the server, to ask it over REST instead of gRPC."""
     http_port: Annotated[int | None, Parameter(validator=Number(gte=1, lte=65535))] = None
-    """Its REST port, to ask over REST instead; 8000 if only --http_address is given."""
+    """Its REST port, to ask it over REST; 8000 if only --http_address is given."""
     tls: bool = False
     """Encrypt the connection."""
     server_cert: Path | None = None

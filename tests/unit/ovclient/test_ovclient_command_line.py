@@ -12,6 +12,7 @@ import pytest
 
 from fake_classifier import data_files, serve
 from ovclient.cli import run as run_command
+from ovclient.cli.connection import Connection
 from ovclient.testing import FakeServer
 from ovclient_command import Run
 
@@ -98,6 +99,8 @@ def test_probes_answer_with_their_exit_code(
         (["resnet", "--iterations", "-1"], "--iterations"),
         (["resnet", "--transpose_input", "maybe"], "--transpose_input"),
         (["resnet", "--grpc_port", "70000"], "--grpc_port"),
+        (["resnet", "--http_port", "0"], "--http_port"),
+        (["bench", "resnet", "--http_port", "8000"], "measures gRPC only"),
         (["face-detection", "--confidence", "2"], "--confidence"),
         (["face-detection", "--width", "0"], "--width"),
         (["metadata"], "model_name"),
@@ -157,6 +160,23 @@ def test_no_server_is_one_line_and_exit_1() -> None:
 def test_ipv6_addresses_need_no_brackets(capfd: pytest.CaptureFixture[str]) -> None:
     assert run_command(["live", "--grpc_address", "::1", "--grpc_port", "1"]) == 1
     assert "could not connect to [::1]:1: " in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "address"),
+    [
+        (["--http_port", "1"], "http://localhost:1"),
+        (["--http_address", "::1", "--http_port", "1"], "http://[::1]:1"),
+        (["--http_address", "127.0.0.1", "--http_port", "1", "--tls"], "https://127.0.0.1:1"),
+    ],
+)
+def test_http_flags_ask_over_rest(capfd: pytest.CaptureFixture[str], flags: list[str], address: str) -> None:
+    assert run_command(["live", *flags]) == 1
+    assert f"could not connect to {address}: " in capfd.readouterr().err
+
+
+def test_the_rest_port_is_that_of_ovmss_clients() -> None:
+    assert Connection(http_address="example.org").settings()["address"] == "http://example.org:8000"
 
 
 def test_a_servers_long_message_is_one_line(run: Run, server: FakeServer) -> None:

@@ -55,7 +55,7 @@ def test_the_error_tree_drawn_in_the_docstring_is_the_real_one() -> None:
 
 @pytest.mark.parametrize("package", ["ovclient", "ovclient.testing"])
 def test_import_pulls_in_neither_the_server_nor_the_command_line(package: str) -> None:
-    heavy = {"openvino", "cv2", "fastapi", "cyclopts", "rich", "ovserve"}
+    heavy = {"openvino", "cv2", "fastapi", "cyclopts", "rich", "ovserve", "urllib3"}
     code = f"import sys, {package}; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -27,6 +27,7 @@ from ovclient import (
     NotFound,
     OVClientError,
     ServerFailure,
+    _rest_pool,
 )
 
 X = np.zeros(2, np.float32)
@@ -112,6 +113,16 @@ def test_calls_share_a_connection_and_make_a_new_one_where_the_server_closed_it(
     client.live()
     client.live()
     assert [heard.connection for heard in server.heard] == [1, 1, 1, 2]
+
+
+def test_a_connection_that_rested_long_is_not_used_again(
+    server: CannedServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.live()
+    client.live()
+    monkeypatch.setattr(_rest_pool, "IDLE_S", 0)
+    client.live()
+    assert [heard.connection for heard in server.heard] == [1, 1, 2]
 
 
 def test_a_request_that_may_have_had_its_effect_is_not_sent_again(server: CannedServer, client: Client) -> None:
@@ -309,10 +320,10 @@ def test_no_server_names_the_address_and_is_a_connection_error() -> None:
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
 
 
-def test_a_name_that_is_not_there_is_a_failed_connection() -> None:
+def test_a_name_that_cannot_be_is_a_failed_connection() -> None:
     with (
-        Client("http://nowhere.invalid:1") as client,
-        pytest.raises(ConnectionFailed, match=r"could not connect to http://nowhere\.invalid:1"),
+        Client("http://a..b:1") as client,
+        pytest.raises(ConnectionFailed, match=r"could not connect to http://a\.\.b:1"),
     ):
         client.live()
 
@@ -327,6 +338,19 @@ def test_a_server_that_says_nothing_is_waited_for_as_long_as_told(server: Canned
     over.set()
     server.answer = answer(200)
     assert client.live()
+
+
+def test_a_server_that_reads_nothing_is_not_waited_for_either() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as deaf,
+        Client(f"http://127.0.0.1:{deaf.getsockname()[1]}", timeout=0.3) as client,
+        pytest.raises(DeadlineExceeded),
+    ):
+        client.infer("m", {"x": np.zeros(5_000_000, np.float32)})
+
+
+def test_a_client_may_be_very_patient(client: Client) -> None:
+    assert client.live(timeout=1e15)
 
 
 def test_a_server_that_answers_drop_by_drop_is_not_waited_for_either(server: CannedServer, client: Client) -> None:
