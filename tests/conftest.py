@@ -24,6 +24,13 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, keep those of a file together, which share a server, and all that need Triton."""
+    for item in items:
+        group = "triton" if "triton" in item.path.parent.parts else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real models and data beside the checkout; without it the test is skipped."""
