@@ -400,6 +400,7 @@ WRONG = {
     "log_level": ["info", "x", ""],
     "log_format": ["xml", "JSON", ""],
     "metrics_list": ["nope", "ovms_streams,nope"],
+    "otlp_endpoint": ["", "x y", "ftp://127.0.0.1:4317", "http://127.0.0.1:4318/v1/traces"],
     "rest_port": ["-1", "65536", "x", ""],
     "rest_max_body_bytes": ["1023", "2147483648", "x", ""],
     "rest_bind_address": ["300.1.1.1", "a b", ""],
@@ -421,7 +422,7 @@ ANYTHING_GOES |= {"allowed_origins", "allowed_methods", "allowed_headers"}
 SWITCHES = {"strict_shape", "allow_symlinks", "allow_remote_management", "allow_code_upload", "exit_on_error"}
 SWITCHES |= {"strict_readiness", "disable_auto_complete_config", "log_info", "log_warning", "log_error"}
 SWITCHES |= {"grpc_use_ssl", "grpc_use_ssl_mutual"}
-SWITCHES |= {"metrics_enable", "triton_metrics"}
+SWITCHES |= {"metrics_enable", "triton_metrics", "log_requests", "tracing"}
 SWITCHES |= {"allow_credentials", "stateful", "idle_sequence_cleanup", "low_latency_transformation"}
 
 
