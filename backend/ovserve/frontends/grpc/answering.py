@@ -6,11 +6,8 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
-from ovserve.errors import InvalidInput, OVServeError, Unsupported
-from ovserve.frontends.grpc.status import abort
-from ovserve.observability.logs import get_logger
-
-logger = get_logger("ovserve.grpc")
+from ovserve.errors import OVServeError, Unsupported
+from ovserve.frontends.grpc.status import abort, known
 
 Context = grpc.ServicerContext
 
@@ -23,22 +20,18 @@ def answering(
     Messages arrive as bytes and are parsed in the handler's own thread: grpc would parse them in the one thread that
     serves all connections, and would answer unreadable ones with INTERNAL.
     """
-    name = request_type.DESCRIPTOR.full_name
 
     def answer(data: bytes, context: Context) -> bytes:
+        request_id = ""
         try:
-            return bytes(method(request_type.FromString(data), context).SerializeToString())
-        except DecodeError:
-            error: OVServeError = InvalidInput(f"the message is not a valid {name}")
-            if refused is not None:
-                refused(error)
-        except OVServeError as known:
-            error = known
-        except Exception:
-            # The last line of defence: the fault goes to the log whole, and to the client without a word of it.
-            logger.exception("internal error", rpc=name)
-            error = OVServeError("internal error: the server's log has the details")
-        abort(context, error)
+            request = request_type.FromString(data)
+            request_id = getattr(request, "id", "")
+            return bytes(method(request, context).SerializeToString())
+        except Exception as error:  # noqa: BLE001 - told as a status, and logged where it is no known one
+            told = known(error, request_type.DESCRIPTOR.full_name, request_id)
+            if refused is not None and isinstance(error, DecodeError):
+                refused(told)
+        abort(context, told, request_id)
 
     return grpc.unary_unary_rpc_method_handler(answer)
 

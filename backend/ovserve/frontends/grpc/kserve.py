@@ -3,7 +3,7 @@
 A frontend translates; it never decides. Each method: decode, one call, encode.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -14,8 +14,9 @@ from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError, Unsupported
 from ovserve.frontends.grpc import codec, shared_memory
+from ovserve.frontends.grpc.answering import answering, refusing
 from ovserve.frontends.grpc.model_statistics import model_statistics
-from ovserve.frontends.grpc.status import abort, fitting, known, sentence
+from ovserve.frontends.grpc.status import fitting, known, sentence
 from ovserve.frontends.grpc.stream import Remote
 from ovserve.frontends.model_config import model_config
 from ovserve.requests import Door
@@ -127,7 +128,7 @@ class InferenceService:
             answer.infer_response.parameters["triton_final_response"].bool_param = True
             return bytes(answer.SerializeToString())
         except Exception as error:  # noqa: BLE001 - told as an answer, and logged where it is no known one
-            told = sentence(known(error, "ModelInferRequest", request_id), request_id)
+            told = sentence(known(error, "inference.ModelInferRequest", request_id), request_id)
         answer = pb.ModelStreamInferResponse(error_message=fitting(told))
         answer.infer_response.id = request_id
         return bytes(answer.SerializeToString())
@@ -144,7 +145,7 @@ def _parsed(data: bytes) -> Any:
     try:
         return pb.ModelInferRequest.FromString(data)
     except DecodeError as error:
-        raise known(error, "ModelInferRequest", "") from None
+        raise known(error, "inference.ModelInferRequest", "") from None
 
 
 def _check_management(rpc: str, request: Any, *known: str) -> None:
@@ -156,51 +157,17 @@ def _check_management(rpc: str, request: Any, *known: str) -> None:
 
 
 def handlers(*services: object) -> dict[str, Any]:
-    """Make a handler for every RPC that the protocol names, but the stream.
-
-    Messages arrive as bytes and are parsed in the handler's own thread: grpc would parse them in the one thread that
-    serves all connections, and would answer unreadable ones with INTERNAL.
-    """
+    """Make a handler for every RPC that the protocol names, but the stream."""
     return {method.name: _handler(services, method) for method in SERVICE.methods if method.name != STREAM}
 
 
 def _handler(services: Sequence[object], method: Any) -> Any:
     implementation = next((getattr(each, method.name) for each in services if hasattr(each, method.name)), None)
     if implementation is None:
-        return grpc.unary_unary_rpc_method_handler(_unimplemented(method.name))
+        return refusing(f"{method.name} is not supported by this server")
     request_type = getattr(pb, method.input_type.name)
     refused = implementation.__self__.refused if method.name == "ModelInfer" else None
-    return grpc.unary_unary_rpc_method_handler(_answering(implementation, request_type, refused))
-
-
-def _answering(
-    method: Callable[[Any, Context], Any], request_type: Any, refused: Callable[[OVServeError], None] | None
-) -> Callable[[bytes, Context], bytes]:
-    """Wrap a method with parsing, serializing, and the one place where errors become statuses.
-
-    `refused` is told of what could not be parsed.
-    """
-
-    def answer(data: bytes, context: Context) -> bytes:
-        request_id = ""
-        try:
-            request = request_type.FromString(data)
-            request_id = getattr(request, "id", "")
-            return bytes(method(request, context).SerializeToString())
-        except Exception as error:  # noqa: BLE001 - told as a status, and logged where it is no known one
-            told = known(error, request_type.__name__, request_id)
-            if refused is not None and isinstance(error, DecodeError):
-                refused(told)
-        abort(context, told, request_id)
-
-    return answer
-
-
-def _unimplemented(name: str) -> Callable[[bytes, Context], bytes]:
-    def refuse(_data: bytes, context: Context) -> bytes:
-        abort(context, Unsupported(f"{name} is not supported by this server"))
-
-    return refuse
+    return answering(implementation, request_type, refused)
 
 
 def _tensor_metadata(spec: TensorSpec) -> Any:

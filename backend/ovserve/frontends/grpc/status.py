@@ -47,7 +47,7 @@ def known(error: Exception, message: str, request_id: str) -> OVServeError:
     The last line of defence: a fault goes to the log whole, and to the client without a word of it.
     """
     if isinstance(error, DecodeError):
-        return InvalidInput(f"the message is not a valid inference.{message}")
+        return InvalidInput(f"the message is not a valid {message}")
     if isinstance(error, OVServeError):
         return error
     logger.error("internal error", rpc=message, request_id=request_id, exc_info=error)
