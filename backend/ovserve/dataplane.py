@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 
 from ovserve.errors import InvalidInput, NotFound, NotReady, OVServeError
-from ovserve.requests import IN_PROCESS, Caller, Door, InferRequest, InferResponse, Metadata, Operation
+from ovserve.requests import IN_PROCESS, Caller, Door, Hurried, InferRequest, InferResponse, Metadata, Operation
 from ovserve.seeing import request_log
 from ovserve.seeing.tracing import Changes, Tracer, TraceSettings
 from ovserve.seeing.watch import NOBODY, Look, Watch, Watching
@@ -15,6 +15,8 @@ from ovserve.serving.registry import Registry
 from ovserve.serving.servable import Servable
 from ovserve.serving.statistics import Snapshot
 from ovserve.tensors import TensorSpec
+
+_US = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,8 @@ class DataPlane:
         begun_ns = perf_counter_ns()
         model: Servable | None = None
         try:
+            if request.timeout_us:
+                caller = Hurried(caller, request.timeout_us * _US)
             model = self._load_wait.find(request.model, request.version, caller)
             response = (
                 classified.infer(model, request, caller) if request.classification else model.infer(request, caller)

@@ -1,20 +1,33 @@
 """What goes into the core and what comes out, whatever the protocol."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ovserve.ran import Ran
 from ovserve.tensors import Tensor, TensorSpec
+
+Parameter: TypeAlias = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class InSequence:
+    """Where a request stands in a sequence of requests that belong together."""
+
+    id: int | str
+    starts: bool = False
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class InferRequest:
     """One inference; `version` None is the default version, `outputs` None asks for all of them.
 
-    Of the outputs in `classification` the so many highest values are asked for, with their names.
+    Of the outputs in `classification` the so many highest values are asked for, with their names. `parameters` are the
+    client's own, for the model; a `priority` of 0 is the model's default, a `timeout_us` of 0 none.
     """
 
     model: str
@@ -23,6 +36,10 @@ class InferRequest:
     outputs: frozenset[str] | None = None
     id: str = ""
     classification: Mapping[str, int] = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    sequence: InSequence | None = None
+    priority: int = 0
+    timeout_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,18 @@ class Caller(Protocol):
     def add_callback(self, callback: Callable[[], None]) -> bool:
         """Call back once when the caller has gone; False, and no call, when it has gone already."""
         ...
+
+
+class Hurried:
+    """A caller to whom the answer is of no use after `seconds`, even if it was to him for longer."""
+
+    def __init__(self, caller: Caller, seconds: float) -> None:
+        self._caller = caller
+        self._until_s = time.monotonic() + seconds
+        self.add_callback = caller.add_callback
+
+    def time_remaining(self) -> float:
+        return min(self._caller.time_remaining(), max(0.0, self._until_s - time.monotonic()))
 
 
 class Patient:

@@ -371,6 +371,31 @@ def test_thousands_of_parameters_do_no_harm(wire: Wire) -> None:
     assert set(wire.infer(message).outputs) == {"sum", "difference"}
 
 
+WRONG_PARAMETERS = {
+    "sequence_id": ("double_param", 1.5, "'sequence_id' is the number 1.5, expected a whole number"),
+    "sequence_end": ("string_param", "yes", "'sequence_end' is a string, expected true or false"),
+    "priority": ("int64_param", -1, "'priority' is the number -1, expected a whole number from 0 on"),
+    "timeout": ("bool_param", True, "'timeout' is the literal true, expected a number of microseconds"),
+    "triton_mine": ("bool_param", True, "parameter 'triton_mine' begins with 'triton_', of which there is only"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_PARAMETERS)
+def test_a_parameter_with_a_wrong_value_is_told_in_one_sentence(wire: Wire, name: str) -> None:
+    form, value, sentence = WRONG_PARAMETERS[name]
+    message = good()
+    setattr(message.parameters[name], form, value)
+    refusal = wire.infer(message)
+    assert refusal.code is INVALID
+    assert f"model 'dyn': the request: {sentence}" in refusal.details
+
+
+def test_a_parameter_without_a_value_is_none(wire: Wire) -> None:
+    message = good()
+    message.parameters["priority"].Clear()
+    assert set(wire.infer(message).outputs) == {"sum", "difference"}
+
+
 def test_thousands_of_requested_outputs_are_merged(wire: Wire) -> None:
     message = good()
     for _ in range(20_000):

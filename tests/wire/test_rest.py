@@ -317,6 +317,18 @@ BAD_DOCUMENTS: list[tuple[Any, str]] = [
         GOOD | {"parameters": {"timeout": "1"}},
         "model 'grow': the request: 'timeout' is a string, expected a number of microseconds",
     ),
+    (
+        GOOD | {"parameters": {"sequence_id": 1, "sequence_end": "yes"}},
+        "model 'grow': the request: 'sequence_end' is a string, expected true or false",
+    ),
+    (
+        GOOD | {"parameters": {"beams": [1, 2]}},
+        "model 'grow': the request: parameter 'beams' is a list, expected true or false, a number or a string",
+    ),
+    (
+        GOOD | {"parameters": {"triton_beams": 1}},
+        "model 'grow': the request: parameter 'triton_beams' begins with 'triton_', of which there is only ",
+    ),
 ]
 
 

@@ -15,7 +15,8 @@ from ovserve import tensor_bytes
 from ovserve.errors import InvalidInput, WrongContent, WrongDatatype, WrongTensors
 from ovserve.frontends.grpc import shared_memory, typed_contents
 from ovserve.frontends.limits import MOST_BYTES, check_shape, parse_version
-from ovserve.requests import InferRequest, InferResponse
+from ovserve.request_parameters import with_parameters
+from ovserve.requests import InferRequest, InferResponse, Parameter
 from ovserve.shared_memory import SharedMemory, Window
 from ovserve.tensors import BY_KSERVE, DType, Shape, Tensor
 
@@ -43,7 +44,8 @@ def decode(message: pb.ModelInferRequest, memory: SharedMemory) -> InferRequest:
             inputs[tensor.name] = _tensor(tensor, next(contents, None), label, has_raw=bool(raw))
     if next(contents, None) is not None:
         raise _too_many(model, len(raw), sum(not shared_memory.refers(tensor) for tensor in message.inputs))
-    return InferRequest(model, inputs, version, _requested(message), message.id, _classification(message))
+    request = InferRequest(model, inputs, version, _requested(message), message.id, _classification(message))
+    return with_parameters(request, _parameters(message)) if message.parameters else request
 
 
 def _too_many(model: str, entries: int, inputs: int) -> WrongTensors:
@@ -100,6 +102,12 @@ def _classification(message: pb.ModelInferRequest) -> dict[str, int]:
                 )
             counts[output.name] = parameter.int64_param
     return counts
+
+
+def _parameters(message: pb.ModelInferRequest) -> dict[str, Parameter]:
+    """Read the values, whatever their form; one without any is left out."""
+    forms = ((name, each, each.WhichOneof("parameter_choice")) for name, each in message.parameters.items())
+    return {name: getattr(each, form) for name, each, form in forms if form is not None}
 
 
 def encode(

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from math import inf
@@ -19,16 +18,12 @@ class HttpCaller:
     """A `Caller` who goes when the connection does."""
 
     def __init__(self) -> None:
-        self._until_s = inf
         self._gone = False
         self._callbacks: list[Callable[[], None]] = []
         self._lock = threading.Lock()
 
-    def wait_at_most(self, seconds: float) -> None:
-        self._until_s = time.monotonic() + seconds
-
     def time_remaining(self) -> float:
-        return max(0.0, self._until_s - time.monotonic())
+        return inf
 
     def add_callback(self, callback: Callable[[], None]) -> bool:
         with self._lock:

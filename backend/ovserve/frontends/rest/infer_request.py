@@ -8,7 +8,6 @@ binary tensor data.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import inf
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,24 +17,24 @@ from ovserve.errors import InvalidInput, WrongContent, WrongDatatype, WrongTenso
 from ovserve.frontends.limits import MOST_BYTES, check_shape
 from ovserve.frontends.rest import json_values, shared_memory
 from ovserve.frontends.rest.json_values import kind_of
-from ovserve.requests import InferRequest
+from ovserve.request_parameters import with_parameters
+from ovserve.requests import InferRequest, Parameter
 from ovserve.shared_memory import SharedMemory, Window
 from ovserve.tensors import BY_KSERVE, Array, DType, Shape, Tensor, list_text
 
 _KINDS: Mapping[type, str] = {str: "a string", list: "a list", dict: "an object", bool: "true or false"}
-_US = 1e-6
+_BINARY_OUTPUT = "binary_data_output"
 
 ValueT = TypeVar("ValueT")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request, the form and the place of outputs, and for how many seconds the answer is of use."""
+    """A request, and the form and the place of outputs."""
 
     request: InferRequest
     binary: Mapping[str, bool]
     binary_by_default: bool
-    timeout_s: float
     places: Mapping[str, Window]
 
     def is_binary(self, output: str) -> bool:
@@ -67,12 +66,10 @@ def decode(document: Any, rest: memoryview | None, memory: SharedMemory, address
     names = frozenset(output.name for output in outputs) or None
     classes = {output.name: output.classes for output in outputs if output.classes is not None}
     request = InferRequest(model, inputs, version, names, request_id, classes)
-    by_default = parameters.get("binary_data_output") != "" and _get(
-        parameters, "binary_data_output", bool, label, default=False
-    )
+    by_default = parameters.get(_BINARY_OUTPUT) != "" and _get(parameters, _BINARY_OUTPUT, bool, label, default=False)
     places = {output.name: output.place for output in outputs if output.place is not None}
     forms = {output.name: output.is_binary for output in outputs if output.is_binary is not None}
-    return Asked(request, forms, by_default, _timeout_s(parameters, label), places)
+    return Asked(with_parameters(request, _own(parameters, label)), forms, by_default, places)
 
 
 def _get(source: Mapping[str, Any], key: str, kind: type[ValueT], label: str, default: ValueT | None = None) -> ValueT:
@@ -86,11 +83,13 @@ def _get(source: Mapping[str, Any], key: str, kind: type[ValueT], label: str, de
     return value
 
 
-def _timeout_s(parameters: Mapping[str, Any], label: str) -> float:
-    microseconds = parameters.get("timeout", 0)
-    if type(microseconds) is not int or microseconds < 0:
-        raise InvalidInput(f"{label}: 'timeout' is {kind_of(microseconds)}, expected a number of microseconds")
-    return microseconds * _US or inf
+def _own(parameters: Mapping[str, Any], label: str) -> dict[str, Parameter]:
+    """Leave out what is of this protocol; raises `InvalidInput` for a value of no kind that a parameter has."""
+    for name, value in parameters.items():
+        if not isinstance(value, bool | int | float | str):
+            expected = "true or false, a number or a string"
+            raise InvalidInput(f"{label}: parameter '{name:.80}' is {kind_of(value)}, expected {expected}")
+    return {name: value for name, value in parameters.items() if name != _BINARY_OUTPUT}
 
 
 def _inputs(tensors: list[Any], binary: "_Binary", memory: SharedMemory, model: str) -> dict[str, Tensor]:

@@ -134,7 +134,6 @@ class KServe:
             watch.know(name, version, request_id)
             try:
                 asked = infer_request.decode(document, rest, self._doors.memory, (name, version))
-                caller.wait_at_most(asked.timeout_s)
                 response = self._doors.dataplane.infer(asked.request, caller, DOOR, watch)
                 return infer_response.encode(response, asked, request.headers.get("accept-encoding", ""))
             except OVServeError as error:
