@@ -95,7 +95,7 @@ class Control:
         all can be served; what can be is served all the same.
         """
         self._check_open()
-        return self._reconciler.reload()
+        return self._reconciler.asked.reload()
 
     def load(self, name: str, config: str | None = None, files: Mapping[str, bytes] | None = None) -> None:
         """Load a model as it lies in the repository now, or load it anew where it has changed.
@@ -105,7 +105,7 @@ class Control:
         cannot be loaded; what was served of it before goes on.
         """
         self._checked_uploads().put(name, config, files or {})
-        request = self._reconciler.ask(name, load=True)
+        request = self._reconciler.asked.request(name, load=True)
         if not request.found:
             raise _not_found(name, request.refusal)
         entry = self._registry.entries.get(name)
@@ -124,7 +124,7 @@ class Control:
         Raises `NotInThisMode`, `NotAllowed`.
         """
         uploads = self._checked_uploads()
-        self._reconciler.ask(name, load=False, with_parts=with_parts)
+        self._reconciler.asked.request(name, load=False, with_parts=with_parts)
         uploads.put(name, None, {})
 
     def check_may_set(self, what: str) -> None:

@@ -3,23 +3,23 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import TypeAlias, TypeVar
+from queue import SimpleQueue
 
 from ovserve.config.model import ModelConfig
 from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
 from ovserve.repository.source import Source
+from ovserve.serving.asked import Asked
 from ovserve.serving.desired import Desired, Name, Wanted, desire
 from ovserve.serving.difference import difference
+from ovserve.serving.drained import drained
 from ovserve.serving.failures import Failures
-from ovserve.serving.load_request import Request
+from ovserve.serving.loads import Landed, Loads, LoadVersion
 from ovserve.serving.notices import Notices
 from ovserve.serving.registry import Registry, State, VersionStatus
-from ovserve.serving.reload import Reload, picture, shortcoming
+from ovserve.serving.reload import Picture, picture, shortcoming
 from ovserve.serving.servable import Servable
 from ovserve.serving.steadiness import NEXT_LOOK_S, Steadiness
 from ovserve.serving.view import ALL, View
@@ -30,22 +30,7 @@ _LONGEST_WAIT_S = 60.0
 
 _KEPT = "its configuration is refused, the one before is in force"
 
-_T = TypeVar("_T")
-
-LoadVersion: TypeAlias = Callable[[ModelConfig, int, Path], Servable]
-
 logger = get_logger("ovserve.repository")
-
-
-@dataclass(frozen=True, slots=True)
-class _Landed:
-    """What became of a load."""
-
-    name: Name
-    wanted: Wanted
-    seconds: float
-    servable: Servable | None = None
-    error: LoadFailed | None = None
 
 
 class Reconciler:
@@ -69,8 +54,8 @@ class Reconciler:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.dirty = threading.Event()
+        self.asked = Asked(self.dirty)  # `run` must be running, or nobody answers
         self._view = View(source, follows=follows, chosen=chosen)
-        self._load_version = load_version
         self._registry = registry
         self._retries = retries
         self._settle = settle
@@ -78,17 +63,11 @@ class Reconciler:
         self._began_s = clock()
         self._desired: Desired = {}
         self._served: dict[Name, Wanted] = {}
-        self._loading: dict[Name, Wanted] = {}
         self._failures = Failures(clock, retries=retries)
         self._steadiness = Steadiness(clock)
         self._notices = Notices()
-        self._asked: SimpleQueue[Request] = SimpleQueue()
-        self._requests: list[Request] = []
-        self._reloads_asked: SimpleQueue[Reload] = SimpleQueue()
-        self._reloads: list[Reload] = []
-        self._landed: SimpleQueue[_Landed] = SimpleQueue()
+        self._loads = Loads(load_version, at_once=loads_at_once, wake=self.dirty, clock=clock)
         self._emptied: SimpleQueue[tuple[Name, Servable]] = SimpleQueue()
-        self._executor = ThreadPoolExecutor(loads_at_once, thread_name_prefix="load")
 
     @property
     def has_links(self) -> bool:
@@ -98,7 +77,7 @@ class Reconciler:
     def pass_once(self) -> None:
         """Go on until all that can be loaded now is loaded or has failed; raises `LoadFailed` for the source."""
         for name in self._view.at_start():
-            self._asked.put(Request(name, load=True))
+            self.asked.at_start(name)
         while (wait_s := self.step()) is not None:
             self.dirty.wait(wait_s)
 
@@ -111,30 +90,9 @@ class Reconciler:
                 # The last line of defence: a fault of ours must not end all watching.
                 logger.exception("the repository could not be looked at")
                 soon_s = _LONGEST_WAIT_S
-            retry_s = self._failures.next_retry_s(self._loading)
+            retry_s = self._failures.next_retry_s(self._loads.running)
             waits_s = [wait_s for wait_s in (soon_s, retry_s, period_s()) if wait_s is not None]
             self.dirty.wait(min(waits_s, default=None))
-
-    def ask(self, model: str, *, load: bool, with_parts: bool = False) -> Request:
-        """Have a model loaded as it now lies on disk, or unloaded, and wait for that; `run` must be running."""
-        request = Request(model, load, with_parts)
-        self._asked.put(request)
-        self.dirty.set()
-        request.done.wait()
-        return request
-
-    def reload(self) -> bool:
-        """Have everything looked at now, with what failed tried again, and tell whether something else is served then.
-
-        `run` must be running. Raises `ReloadFailed` where not all can be served.
-        """
-        reload = Reload()
-        self._reloads_asked.put(reload)
-        self.dirty.set()
-        reload.done.wait()
-        if reload.error is not None:
-            raise reload.error
-        return reload.changed
 
     def is_pipeline(self, name: str) -> bool:
         return name in self._view.configured.pipelines
@@ -146,12 +104,12 @@ class Reconciler:
         """
         self.dirty.clear()
         self._land()
-        asked = _drained(self._asked)  # before the look, which has to be younger than the request
-        self._requests += asked
+        asked = self.asked.begin_requests()  # before the look, which has to be younger than the request
         for request in asked:
             self._failures.forget_model(request.model)
-        self._begin_reloads()
-        self._view.look(asked, self._requests)
+        if self.asked.begin_reloads(self._served_now):
+            self._failures.keep(())
+        self._view.look(asked, self.asked.requests)
         failed = self._failed()
         self._desired = desire(self._view.configured.models, self._view.seen, failed)
         todo = difference(self._desired, self._served, failed if self._view.follows else ())
@@ -165,27 +123,23 @@ class Reconciler:
         self._answer(unsteady)
         if unsteady:
             return NEXT_LOOK_S
-        return _LONGEST_WAIT_S if self._loading else None
-
-    def _begin_reloads(self) -> None:
-        for reload in _drained(self._reloads_asked):
-            reload.before = picture(self._registry)
-            self._reloads.append(reload)
-            self._failures.keep(())
+        return _LONGEST_WAIT_S if self._loads.running else None
 
     def _answer(self, unsteady: Collection[Name]) -> None:
         """Tell those who asked when nothing of their model is under way any more."""
-        busy = {name for name, _ in (*self._loading, *unsteady)}
+        busy = {name for name, _ in (*self._loads.running, *unsteady)}
         parts = self._view.configured.parts
-        for request in [request for request in self._requests if busy.isdisjoint(parts(request.model))]:
-            request.failures = self._failures.of(request.model) or self._failure_of_a_pipeline(request.model)
-            self._requests.remove(request)
-            request.done.set()
-        if self._reloads and not busy:
-            error = shortcoming(self._view, self._failures.causes, self._registry)
-            for reload in self._reloads:
-                reload.finish(picture(self._registry), error)
-            self._reloads.clear()
+        self.asked.answer_requests(lambda model: not busy.isdisjoint(parts(model)), self._failures_of)
+        if not busy:
+            self.asked.answer_reloads(
+                self._served_now, lambda: shortcoming(self._view, self._failures.causes, self._registry)
+            )
+
+    def _served_now(self) -> Picture:
+        return picture(self._registry)
+
+    def _failures_of(self, model: str) -> Mapping[int, str]:
+        return self._failures.of(model) or self._failure_of_a_pipeline(model)
 
     def _failure_of_a_pipeline(self, name: str) -> Mapping[int, str]:
         if name not in self._view.configured.pipelines:
@@ -204,51 +158,29 @@ class Reconciler:
 
     def _begin(self, name: Name, wanted: Wanted) -> bool:
         """Start a load unless it is too early; tell whether the files are steady."""
-        if name in self._loading or not self._failures.may_try(name, wanted):
+        if name in self._loads.running or not self._failures.may_try(name, wanted):
             return True
         if name not in self._served and not self._failures.has(name, wanted):
             self._put(name, VersionStatus(State.LOADING))
         if not self._steadiness.is_steady(name, wanted.seen):
             return False
-        self._loading[name] = wanted
-        self._executor.submit(self._load, name, wanted)
+        self._loads.begin(name, wanted)
         return True
 
-    def _load(self, name: Name, wanted: Wanted) -> None:
-        started_s = self._clock()
-        servable: Servable | None = None
-        error: LoadFailed | None = None
-        try:
-            if wanted.seen.error is not None:
-                raise LoadFailed(wanted.seen.error, wanted.seen.place)  # noqa: TRY301 - handled like any other
-            servable = self._load_version(wanted.config, name[1], wanted.seen.place)
-        except LoadFailed as refused:
-            error = refused
-        except Exception as fault:
-            # The last line of defence: a fault of ours in one model must not stop the others.
-            logger.exception("version failed", model=name[0], version=name[1])
-            error = LoadFailed(f"internal error while loading: {type(fault).__name__}", wanted.seen.place)
-        if wanted.seen.look_again() != wanted.seen:
-            # Whatever came of it may be half of one state and half of another.
-            servable, error = None, LoadFailed("its files changed while they were read", wanted.seen.place)
-        self._landed.put(_Landed(name, wanted, self._clock() - started_s, servable, error))
-        self.dirty.set()
-
     def _land(self) -> None:
-        for landed in _drained(self._landed):
-            del self._loading[landed.name]
+        for landed in self._loads.take():
             if self._desired.get(landed.name) != landed.wanted:
                 continue
             if landed.servable is not None:
                 self._serve(landed, landed.servable)
             elif landed.error is not None:
                 self._fail(landed, landed.error)
-        for name, servable in _drained(self._emptied):
+        for name, servable in drained(self._emptied):
             if self._status(name) == VersionStatus(State.UNLOADING, servable):
                 self._put(name, VersionStatus(State.END, cause="unloaded"))
                 logger.info("version unloaded", model=name[0], version=name[1])
 
-    def _serve(self, landed: _Landed, servable: Servable) -> None:
+    def _serve(self, landed: Landed, servable: Servable) -> None:
         self._failures.forget(landed.name)
         self._served[landed.name] = landed.wanted
         self._put(landed.name, VersionStatus(State.AVAILABLE, servable, note=servable.note))
@@ -260,7 +192,7 @@ class Reconciler:
             seconds=round(landed.seconds, 2),
         )
 
-    def _fail(self, landed: _Landed, error: LoadFailed) -> None:
+    def _fail(self, landed: Landed, error: LoadFailed) -> None:
         name, cause = landed.name, str(error)
         grows = self._retries and self._has_just_changed(landed.wanted.seen.changed_s)
         if self._failures.add(name, landed.wanted, cause, alarm=not grows):
@@ -305,7 +237,7 @@ class Reconciler:
         for model, entry in self._registry.entries.items():
             for version, status in entry.versions.items() if model not in self._view.configured.pipelines else ():
                 name = (model, version)
-                if status.state is State.LOADING and name not in self._loading and name not in self._desired:
+                if status.state is State.LOADING and name not in self._loads.running and name not in self._desired:
                     self._registry.remove_version(model, version)
 
     def _take_back(self) -> None:
@@ -345,12 +277,3 @@ class Reconciler:
     def _put(self, name: Name, status: VersionStatus) -> None:
         if self._status(name) != status:
             self._registry.put(*name, status)
-
-
-def _drained(queue: "SimpleQueue[_T]") -> list[_T]:
-    found: list[_T] = []
-    while True:
-        try:
-            found.append(queue.get_nowait())
-        except Empty:
-            return found

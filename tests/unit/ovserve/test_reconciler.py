@@ -259,56 +259,56 @@ def test_only_what_is_asked_for_is_loaded_as_it_was_then(explicit: Explicit) -> 
     house = explicit.house
     house.write("one")
     house.write("other", name="other")
-    assert house.reconciler.ask("m", load=True).found
+    assert house.reconciler.asked.request("m", load=True).found
     house.write("changed")
     house.write("new", version=2)
-    assert house.reconciler.ask("other", load=True).failures == {}
+    assert house.reconciler.asked.request("other", load=True).failures == {}
     assert (house.text(), house.text("other")) == ("one", "other")
-    house.reconciler.ask("m", load=True)
+    house.reconciler.asked.request("m", load=True)
     assert (house.text(), house.registry.find("m", None).text) == ("new", "new")
 
 
 def test_a_model_that_is_not_there_is_not_found(explicit: Explicit) -> None:
-    assert not explicit.house.reconciler.ask("nope", load=True).found
+    assert not explicit.house.reconciler.asked.request("nope", load=True).found
     assert "nope" not in explicit.house.registry.entries
 
 
 def test_a_failed_load_says_why_and_is_tried_at_the_next_request(explicit: Explicit) -> None:
     house = explicit.house
     house.write("bad")
-    assert house.reconciler.ask("m", load=True).failures == {1: "it is bad"}
-    assert house.reconciler.ask("m", load=True).failures == {1: "it is bad"}
+    assert house.reconciler.asked.request("m", load=True).failures == {1: "it is bad"}
+    assert house.reconciler.asked.request("m", load=True).failures == {1: "it is bad"}
     assert house.loads.begun == [("m", 1), ("m", 1)]
 
 
 def test_what_served_goes_on_when_its_reload_fails(explicit: Explicit) -> None:
     house = explicit.house
     house.write("one")
-    house.reconciler.ask("m", load=True)
+    house.reconciler.asked.request("m", load=True)
     house.write("bad")
-    assert house.reconciler.ask("m", load=True).failures == {1: "it is bad"}
+    assert house.reconciler.asked.request("m", load=True).failures == {1: "it is bad"}
     assert house.text() == "one"
 
 
 def test_another_version_goes_on_when_the_one_asked_for_fails(explicit: Explicit) -> None:
     house = explicit.house
     house.write("two", version=2)
-    house.reconciler.ask("m", load=True)
+    house.reconciler.asked.request("m", load=True)
     shutil.rmtree(house.root / "m/2")
     house.write("bad")
-    assert house.reconciler.ask("m", load=True).failures == {1: "it is bad"}
+    assert house.reconciler.asked.request("m", load=True).failures == {1: "it is bad"}
     assert house.text() == "two"
     house.write("good")
-    house.reconciler.ask("m", load=True)
+    house.reconciler.asked.request("m", load=True)
     assert (house.text(), list(house.registry.entries["m"].available)) == ("good", [1])
 
 
 def test_an_unloaded_model_is_gone_and_can_come_back(explicit: Explicit) -> None:
     house = explicit.house
     house.write("one")
-    house.reconciler.ask("m", load=True)
-    house.reconciler.ask("m", load=False)
+    house.reconciler.asked.request("m", load=True)
+    house.reconciler.asked.request("m", load=False)
     assert not house.registry.entries["m"].available
-    house.reconciler.ask("m", load=False)
-    house.reconciler.ask("m", load=True)
+    house.reconciler.asked.request("m", load=False)
+    house.reconciler.asked.request("m", load=True)
     assert house.text() == "one"

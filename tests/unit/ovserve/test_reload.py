@@ -67,7 +67,7 @@ def repositories(root: Path) -> Repositories:
 def test_nothing_new_is_no_reload(tmp_path: Path, follow: Callable[..., House]) -> None:
     write(tmp_path)
     house = follow()
-    assert house.reconciler.reload() is False
+    assert house.reconciler.asked.reload() is False
     assert house.states() == {1: State.AVAILABLE}
 
 
@@ -75,9 +75,9 @@ def test_a_new_version_is_served_when_the_answer_comes(tmp_path: Path, follow: C
     write(tmp_path)
     house = follow()
     write(tmp_path, version=2)
-    assert house.reconciler.reload() is True
+    assert house.reconciler.asked.reload() is True
     assert house.states()[2] is State.AVAILABLE
-    assert house.reconciler.reload() is False
+    assert house.reconciler.asked.reload() is False
 
 
 def test_a_version_that_went_is_a_reload(tmp_path: Path, follow: Callable[..., House]) -> None:
@@ -86,7 +86,7 @@ def test_a_version_that_went_is_a_reload(tmp_path: Path, follow: Callable[..., H
     (folder / "model.onnx").unlink()
     folder.rmdir()
     folder.parent.rmdir()
-    assert house.reconciler.reload() is True
+    assert house.reconciler.asked.reload() is True
     assert house.registry.entries["m"].available == {}
 
 
@@ -94,7 +94,7 @@ def test_changed_files_are_a_reload(tmp_path: Path, follow: Callable[..., House]
     write(tmp_path)
     house = follow()
     write(tmp_path, "better still")
-    assert house.reconciler.reload() is True
+    assert house.reconciler.asked.reload() is True
 
 
 def test_what_failed_is_tried_again_each_time_and_told(tmp_path: Path, follow: Callable[..., House]) -> None:
@@ -103,17 +103,17 @@ def test_what_failed_is_tried_again_each_time_and_told(tmp_path: Path, follow: C
     folder = write(tmp_path, "bad", version=2)
     for _ in range(2):
         with pytest.raises(VersionsFailed, match="m version 2: it is bad"):
-            house.reconciler.reload()
+            house.reconciler.asked.reload()
         assert house.states()[1] is State.AVAILABLE
     (folder / "model.onnx").write_text("good again")
-    assert house.reconciler.reload() is True
+    assert house.reconciler.asked.reload() is True
     assert house.states()[2] is State.AVAILABLE
 
 
 def test_a_folder_without_versions_lacks_nothing(tmp_path: Path, follow: Callable[..., House]) -> None:
     (tmp_path / "empty").mkdir()
     house = follow()
-    assert house.reconciler.reload() is False
+    assert house.reconciler.asked.reload() is False
     assert dict(house.registry.entries["empty"].versions) == {}
 
 
@@ -122,7 +122,7 @@ def test_a_model_whose_place_is_missing_is_told(tmp_path: Path, follow: Callable
     house = follow(SingleModel(ModelConfig(name="m", base_path=tmp_path / "m"), allow_symlinks=False))
     (tmp_path / "m").rename(tmp_path / "elsewhere")
     with pytest.raises(PlaceMissing, match="the folder does not exist"):
-        house.reconciler.reload()
+        house.reconciler.asked.reload()
 
 
 CONFIG = '{"model_config_list": [{"config": {"name": "m", "base_path": "m"}}]}'
@@ -150,10 +150,10 @@ def test_a_configuration_that_became_wrong_is_told_by_kind(
         file.write_text(text)
     for _ in range(2):
         with pytest.raises(ReloadFailed) as caught:
-            house.reconciler.reload()
+            house.reconciler.asked.reload()
         assert type(caught.value).__name__ == kind
     file.write_text(CONFIG)
-    house.reconciler.reload()
+    house.reconciler.asked.reload()
     assert house.states()[1] is State.AVAILABLE
 
 
@@ -162,7 +162,7 @@ def test_two_may_ask_at_once(tmp_path: Path, follow: Callable[..., House]) -> No
     house = follow()
     write(tmp_path, version=2)
     answers: list[bool] = []
-    threads = [threading.Thread(target=lambda: answers.append(house.reconciler.reload())) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: answers.append(house.reconciler.asked.reload())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -174,7 +174,7 @@ def test_two_may_ask_at_once(tmp_path: Path, follow: Callable[..., House]) -> No
 def test_mode_none_looks_only_when_asked(tmp_path: Path, follow: Callable[..., House]) -> None:
     write(tmp_path)
     house = follow()
-    house.reconciler.reload()
+    house.reconciler.asked.reload()
     write(tmp_path, version=2)
     assert 2 not in house.states()
-    assert house.reconciler.reload() is True
+    assert house.reconciler.asked.reload() is True
