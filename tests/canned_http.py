@@ -51,6 +51,20 @@ def raw(data: bytes) -> Answer:
     return send
 
 
+def inference(outputs: list[dict[str, Any]], binary: bytes | None = None) -> Any:
+    text = json.dumps({"model_name": "m", "model_version": "1", "outputs": outputs}).encode()
+    if binary is None:
+        return answer(200, text)
+    return answer(200, text + binary, inference_header_content_length=str(len(text)))
+
+
+def output(**changes: Any) -> dict[str, Any]:
+    return {"name": "y", "datatype": "FP32", "shape": [2], **changes}
+
+
+BINARY = {"parameters": {"binary_data_size": 8}}
+
+
 class CannedServer(ThreadingHTTPServer):
     """Gives `answer` to each request."""
 
@@ -61,6 +75,8 @@ class CannedServer(ThreadingHTTPServer):
         self.answer: Answer = answer(200)
         self.heard: list[Heard] = []
         self.connections = 0
+        self.reads_bodies = True
+        self.on_finish: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,))
 
     @property
@@ -91,8 +107,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.connections += 1
         self._connection = self.server.connections
 
+    def finish(self) -> None:
+        super().finish()
+        self.connection.close()
+        self.server.on_finish()
+
     def do_GET(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        body = self.rfile.read(int(self.headers.get("content-length", 0))) if self.server.reads_bodies else b""
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.heard.append(Heard(self.command, self.path, headers, body, self._connection))
         self.server.answer(self)

@@ -1,21 +1,17 @@
-# ruff: noqa: ASYNC109 - a gRPC deadline, which the server is told; not a local alarm
-import asyncio
+# ruff: noqa: ASYNC109 - a deadline, which the server is told; not a local alarm
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import grpc
 from numpy.typing import ArrayLike
-from tritonclient.grpc import service_pb2_grpc
 
 from ovclient import _calls, _pipeline_config
+from ovclient._aio_transport import AsyncTransport, async_transport
 from ovclient._base import BaseClient
 from ovclient._encode import Parameter
 from ovclient._ensemble import Member, members
-from ovclient._errors import ClientClosed, InvalidRequest, InvalidSetup, NotFound
-from ovclient._grpc import GrpcSetup
+from ovclient._errors import InvalidRequest, NotFound
 from ovclient._settings import Settings
-from ovclient._status import failed
 from ovclient._types import InferResult, ModelIndex, ModelMetadata, ServerMetadata
 from ovclient.pipeline import Pipeline
 
@@ -23,7 +19,7 @@ T = TypeVar("T")
 
 
 class AsyncClient(BaseClient):
-    """The asyncio twin of `Client`, over gRPC only; one client may be shared by all tasks of one event loop.
+    """The asyncio twin of `Client`, gRPC or REST; one client may be shared by all tasks of one event loop.
 
     Every method takes `timeout` in seconds (None: the client's own, but longer for loads) and raises an
     `OVClientError`.
@@ -105,9 +101,7 @@ class AsyncClient(BaseClient):
 
     async def close(self) -> None:
         """Close the connection; calls under way fail with `ClientClosed`."""
-        self._closed = True
-        if self._stub is not None:
-            await self._channel.close(None)
+        await self._transport.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -118,18 +112,7 @@ class AsyncClient(BaseClient):
         await self.close()
 
     def _connect(self, settings: Settings) -> None:
-        if settings.is_rest:
-            raise InvalidSetup(f"AsyncClient speaks gRPC only, got {settings.address}: use Client, in threads")
-        self._setup = GrpcSetup(settings)
-        self._stub: Any = None  # gRPC ties a channel to the running loop, which __init__ may not have yet
-
-    def _opened(self) -> Any:
-        if self._closed:
-            raise ClientClosed("the client is closed")
-        if self._stub is None:
-            self._channel = self._setup.channel(grpc.aio)
-            self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
-        return self._stub
+        self._transport: AsyncTransport = async_transport(settings)
 
     async def _only_input(self, model: str, version: str, value: Any, timeout: float | None) -> str:
         name = self._input_names.get((model, version))
@@ -145,15 +128,4 @@ class AsyncClient(BaseClient):
             return None
 
     async def _run(self, call: _calls.Call[T], timeout: float | None) -> T:
-        timeout_s = self._deadline_s(timeout)
-        try:
-            rpc = getattr(self._opened(), call.rpc)
-            answer = await rpc(call.request, timeout=timeout_s, metadata=self._setup.metadata)
-        except grpc.aio.AioRpcError as failure:
-            raise failed(failure, self.address, timeout_s) from None
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not self._closed or (task is not None and task.cancelling()):
-                raise  # the caller cancelled the task; gRPC says the same word for a closed channel
-            raise ClientClosed("the client was closed during the call") from None
-        return call.read(answer)
+        return call.read(await self._transport.run(call.rpc, call.request, self._deadline_s(timeout)))

@@ -28,7 +28,7 @@ class BaseClient:
     ) -> None:
         """Connect to `address` (`host:port`, `[ipv6]:port` or `unix:path`) at the first call.
 
-        `Client` speaks REST with an address that begins with `http://` or `https://`.
+        An address that begins with `http://` or `https://` is spoken to over REST.
         `timeout` is in seconds and holds for each call that names none; `math.inf` waits for ever.
         The certificates are PEM files; they are used with `tls=True` or `https://` only. `api_key` goes with each
         call, in clear without TLS.
@@ -36,7 +36,6 @@ class BaseClient:
         self.address = address
         self._timeout_s = _checked(timeout)
         self._input_names: dict[tuple[str, str], str] = {}
-        self._closed = False
         self._connect(Settings(address, tls, server_cert, client_cert, client_key, api_key, max_message_bytes))
 
     def _connect(self, settings: Settings) -> None:

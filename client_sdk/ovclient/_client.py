@@ -112,7 +112,6 @@ class Client(BaseClient):
 
     def close(self) -> None:
         """Close the connections; calls under way fail with `ClientClosed`."""
-        self._closed = True
         self._transport.close()
 
     def __enter__(self) -> Self:

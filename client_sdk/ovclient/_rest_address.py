@@ -29,3 +29,8 @@ class RestAddress:
             raise InvalidSetup(f"address must be http://host:port, got '{text}'")
         shown = f"[{host}]" if ":" in host else host
         return cls(shown, port or _PORTS[parts.scheme], parts.scheme == "https", parts.path.rstrip("/"))
+
+    @property
+    def authority(self) -> str:
+        """What the header `host` says."""
+        return self.host if self.port == _PORTS["https" if self.is_tls else "http"] else f"{self.host}:{self.port}"

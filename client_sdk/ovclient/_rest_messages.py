@@ -17,6 +17,10 @@ class HttpRequest:
     body: tuple[bytes, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def body_bytes(self) -> int:
+        return sum(map(len, self.body))
+
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:

@@ -11,12 +11,11 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from ovclient._rest_address import RestAddress
+from ovclient._rest_idle import is_fresh
 from ovclient._rest_tls import context
 from ovclient._settings import Settings
 
 _KEPT = 64
-IDLE_S = 4.0
-"""Servers close connections that rest, uvicorn after 5 s; a request that meets the end on its way would be lost."""
 
 
 class Opened:
@@ -74,6 +73,6 @@ def _told_of(kind: Any, opened: Opened) -> Any:
 
         @property
         def is_connected(self) -> bool:
-            return super().is_connected and time.monotonic() - self.answered_s < IDLE_S
+            return super().is_connected and is_fresh(self.answered_s)
 
     return Connection
