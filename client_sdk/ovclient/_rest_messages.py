@@ -15,7 +15,7 @@ class HttpRequest:
     method: str
     path: str
     body: tuple[bytes, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # there may be a key in them
 
     @property
     def body_bytes(self) -> int:

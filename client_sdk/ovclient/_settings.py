@@ -33,8 +33,13 @@ class Settings:
 
     @property
     def is_rest(self) -> bool:
-        return self.address.lower().startswith(("http://", "https://"))
+        return is_rest(self.address)
 
     @property
     def is_tls(self) -> bool:
         return self.address.lower().startswith("https://") if self.is_rest else self.tls
+
+
+def is_rest(address: str) -> bool:
+    """Whether an address asks for REST."""
+    return address.lower().startswith(("http://", "https://"))

@@ -5,9 +5,8 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import grpc
-
-from ovclient.bench.raw_client import RawClient
+from ovclient._errors import ClientClosed, OVClientError
+from ovclient.bench.raw_client import Finished, RawClient
 
 _PAUSE_AFTER_FAILURE_S = 0.01  # or clients of a dead server would only measure how fast it refuses
 
@@ -59,26 +58,24 @@ class Tally:
         return total
 
 
-def closed_loop(client: RawClient, message: bytes, window: Window) -> Tally:
+def closed_loop(client: RawClient, request: Finished, window: Window) -> Tally:
     """Send, wait for the answer, send again until the window closes; what was sent is waited for, and once is least."""
-    ask, now_ns, tally = client.asker(message), time.perf_counter_ns, Tally()
+    ask, now_ns, tally = client.asker(request), time.perf_counter_ns, Tally()
     note = tally.latencies_ns.append
     window.await_begin()
     begin_ns = now_ns()
     while True:
         try:
             ask()
-        except grpc.RpcError as failure:
+        except OVClientError as failure:
             if window.stopped:  # the window's end cut this request off
                 return tally
+            if isinstance(failure, ClientClosed):
+                raise
             tally.end_ns = now_ns()
-            tally.fail(failure.code().name, client.explain(failure))
+            tally.fail(failure.code.name if failure.code else type(failure).__name__, str(failure))
             time.sleep(_PAUSE_AFTER_FAILURE_S)
             begin_ns = now_ns()
-        except ValueError:  # gRPC's word for a closed channel
-            if not window.stopped:
-                raise
-            return tally
         else:
             end_ns = now_ns()
             note(end_ns - begin_ns)

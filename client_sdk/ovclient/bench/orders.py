@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from ovclient.bench.loop import Tally
+from ovclient.bench.raw_client import Finished
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """First word to a worker: the arguments of its clients and the message they send; answered with True."""
+    """First word to a worker: the arguments of its clients and the request they send; answered with True."""
 
     client: dict[str, Any] = field(repr=False)  # there may be a key in it
-    message: bytes
+    request: Finished = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

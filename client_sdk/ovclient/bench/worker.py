@@ -1,4 +1,4 @@
-"""A worker process: some of the clients of a crew, each in a thread, with a channel of its own."""
+"""A worker process: some of the clients of a crew, each in a thread, with a connection of its own."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from typing import BinaryIO
 from ovclient.bench.concurrency import MAX_CLIENTS
 from ovclient.bench.loop import Tally, Window, closed_loop
 from ovclient.bench.orders import Measure, Outcome, Setup, Stop, WarmUp, receive, send
-from ovclient.bench.raw_client import RawClient
+from ovclient.bench.raw_client import RawClient, raw_client
 
 
 class Worker:
@@ -28,7 +28,7 @@ class Worker:
         if isinstance(order, Measure):
             return self._run(Window(order.begin_ns, order.seconds))
         self._hang_up()
-        self._clients = [RawClient(**self._setup.client) for _ in range(order.clients)]
+        self._clients = [raw_client(self._setup.client) for _ in range(order.clients)]
         return self._run(Window(time.perf_counter_ns(), order.seconds))
 
     def stop(self) -> None:
@@ -44,8 +44,8 @@ class Worker:
         self._window = window
         if self._stopped:
             window.stop()
-        message = self._setup.message
-        running = [self._pool.submit(closed_loop, client, message, window) for client in self._clients]
+        request = self._setup.request
+        running = [self._pool.submit(closed_loop, client, request, window) for client in self._clients]
         window.await_begin()
         cpu_s = time.process_time()  # all threads, user and system; nothing but the loops runs from here on
         tallies = [loop.result() for loop in running]

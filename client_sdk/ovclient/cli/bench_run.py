@@ -1,6 +1,6 @@
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from ovclient.bench.crew import Crew, WorkerLost
 from ovclient.bench.inputs import BadInputs, compose
 from ovclient.bench.level import Level
 from ovclient.bench.orders import Setup
-from ovclient.bench.raw_client import RawClient
+from ovclient.bench.raw_client import Finished, RawGrpcClient, raw_client, size_bytes
 from ovclient.bench.shared_memory import in_shared_memory
 from ovclient.cli.bench_flags import BenchFlags
 from ovclient.cli.bench_inputs import read_file
@@ -24,8 +24,8 @@ from ovclient.cli.failure import CommandFailed, WrongUsage
 
 def run(model: str, version: str, flags: BenchFlags, server: Connection, report: Report) -> None:
     """Measure each level and report; after Ctrl-C what was measured so far is reported."""
-    if server.is_rest:
-        raise WrongUsage("ovclient bench measures gRPC only: leave out --http_address and --http_port.")
+    if server.is_rest and flags.shared_memory != "none":
+        raise WrongUsage("--shared_memory is measured over gRPC only: leave out --http_address and --http_port.")
     flags.check_times()
     levels, shapes, files = flags.levels(), flags.shapes(), [read_file(text) for text in flags.input]
     with server.client() as client:
@@ -40,20 +40,22 @@ def run(model: str, version: str, flags: BenchFlags, server: Connection, report:
     address = server.settings()["address"]
     times_s = flags.warm_up, flags.duration
     with _request(call.request, flags, server, answer) as request:
-        message = request.SerializeToString()
-        report.start(Header(model, answer.version or version, address, tensors, len(message), levels, *times_s))
-        _measure(levels, flags, Setup(server.settings(), message), report)
+        size = size_bytes(request)
+        report.start(Header(model, answer.version or version, address, tensors, size, levels, *times_s))
+        _measure(levels, flags, Setup(server.settings(), request), report)
 
 
 @contextmanager
-def _request(request: Any, flags: BenchFlags, server: Connection, outputs: InferResult) -> Iterator[Any]:
+def _request(message: Any, flags: BenchFlags, server: Connection, outputs: InferResult) -> Iterator[Finished]:
     if flags.shared_memory == "none":
-        yield request
+        with closing(raw_client(server.settings())) as client:
+            finished = client.finish(message)
+        yield finished
         return
     try:
-        with RawClient(**server.settings()) as client, in_shared_memory(client.run, request, outputs) as moved:
+        with RawGrpcClient(**server.settings()) as client, in_shared_memory(client.run, message, outputs) as moved:
             client.run(Call("ModelInfer", moved, lambda _answer: None))
-            yield moved
+            yield client.finish(moved)
     except OSError as error:
         raise CommandFailed(f"--shared_memory: {error.strerror or error}") from error
 

@@ -100,7 +100,7 @@ def test_probes_answer_with_their_exit_code(
         (["resnet", "--transpose_input", "maybe"], "--transpose_input"),
         (["resnet", "--grpc_port", "70000"], "--grpc_port"),
         (["resnet", "--http_port", "0"], "--http_port"),
-        (["bench", "resnet", "--http_port", "8000"], "measures gRPC only"),
+        (["bench", "resnet", "--http_port", "8000", "--shared_memory", "system"], "measured over gRPC only"),
         (["face-detection", "--confidence", "2"], "--confidence"),
         (["face-detection", "--width", "0"], "--width"),
         (["metadata"], "model_name"),
