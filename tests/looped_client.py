@@ -14,8 +14,6 @@ class LoopedClient:
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         self._client = AsyncClient(*arguments, **settings)
         self.address = self._client.address
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._client, name)
@@ -26,6 +24,8 @@ class LoopedClient:
         return ask
 
     def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         return self
 

@@ -1,8 +1,11 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from looped_client import LoopedClient
+from ovclient import Client
 from server_process import ServerProcess
 from watched import Watched
 
@@ -27,3 +30,9 @@ def watched(serve: Serve, repository: Path) -> Iterator[Callable[..., Watched]]:
     yield start
     for one in started:
         one.client.close()
+
+
+@pytest.fixture(params=[Client, LoopedClient], ids=["threads", "asyncio"])
+def twin(request: pytest.FixtureRequest) -> Any:
+    """Both clients: what is said of one goes for its twin."""
+    return request.param

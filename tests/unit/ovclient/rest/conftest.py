@@ -15,12 +15,12 @@ def server() -> Iterator[CannedServer]:
 
 
 @pytest.fixture(params=[Client, LoopedClient], ids=["threads", "asyncio"])
-def kind(request: pytest.FixtureRequest) -> Any:
+def twin(request: pytest.FixtureRequest) -> Any:
     """Both clients, since all that is said of one goes for its twin."""
     return request.param
 
 
 @pytest.fixture
-def client(server: CannedServer, kind: Any) -> Iterator[Client]:
-    with kind(server.address, timeout=20) as client:
+def client(server: CannedServer, twin: Any) -> Iterator[Client]:
+    with twin(server.address, timeout=20) as client:
         yield client

@@ -32,19 +32,19 @@ def test_an_answer_that_breaks_off_is_a_lost_connection(server: CannedServer, cl
     assert client.live()
 
 
-def test_no_server_names_the_address_and_is_a_connection_error(kind: Any) -> None:
+def test_no_server_names_the_address_and_is_a_connection_error(twin: Any) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound but not listening: nobody else gets this port, and nobody answers
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with kind(address) as client, pytest.raises(ConnectionFailed) as caught:
+        with twin(address) as client, pytest.raises(ConnectionFailed) as caught:
             client.live()
     assert str(caught.value) == f"could not connect to {address}: [Errno 111] Connection refused"
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
 
 
-def test_a_name_that_cannot_be_is_a_failed_connection(kind: Any) -> None:
+def test_a_name_that_cannot_be_is_a_failed_connection(twin: Any) -> None:
     with (
-        kind("http://a..b:1") as client,
+        twin("http://a..b:1") as client,
         pytest.raises(ConnectionFailed, match=r"could not connect to http://a\.\.b:1"),
     ):
         client.live()
@@ -62,10 +62,10 @@ def test_a_server_that_says_nothing_is_waited_for_as_long_as_told(server: Canned
     assert client.live()
 
 
-def test_a_server_that_reads_nothing_is_not_waited_for_either(kind: Any) -> None:
+def test_a_server_that_reads_nothing_is_not_waited_for_either(twin: Any) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as deaf,
-        kind(f"http://127.0.0.1:{deaf.getsockname()[1]}", timeout=0.3) as client,
+        twin(f"http://127.0.0.1:{deaf.getsockname()[1]}", timeout=0.3) as client,
         pytest.raises(DeadlineExceeded),
     ):
         client.infer("m", {"x": np.zeros(5_000_000, np.float32)})

@@ -42,14 +42,14 @@ def test_the_server_is_told_how_long_the_answer_is_of_use(
     assert server.heard[0].document["parameters"].get("timeout") == told
 
 
-def test_a_key_goes_with_each_call(kind: Any, server: CannedServer) -> None:
-    with kind(server.address, api_key="s3cret") as client:
+def test_a_key_goes_with_each_call(twin: Any, server: CannedServer) -> None:
+    with twin(server.address, api_key="s3cret") as client:
         assert client.live()
     assert server.heard[0].headers["authorization"] == "Bearer s3cret"
 
 
-def test_a_path_in_the_address_stands_before_each_path(kind: Any, server: CannedServer) -> None:
-    with kind(f"{server.address}/models/") as client:
+def test_a_path_in_the_address_stands_before_each_path(twin: Any, server: CannedServer) -> None:
+    with twin(f"{server.address}/models/") as client:
         assert client.ready("m")
     assert server.heard[0].path == "/models/v2/models/m/ready"
 
@@ -82,8 +82,8 @@ def test_a_request_that_may_have_had_its_effect_is_not_sent_again(server: Canned
     assert len(server.heard) == 1
 
 
-def test_messages_have_a_limit_in_both_directions(kind: Any, server: CannedServer) -> None:
-    with kind(server.address, max_message_bytes=1000) as client:
+def test_messages_have_a_limit_in_both_directions(twin: Any, server: CannedServer) -> None:
+    with twin(server.address, max_message_bytes=1000) as client:
         server.answer = answer(200, b" " * 1001)
         with pytest.raises(MessageTooLarge, match="the answer is larger than max_message_bytes, 1000"):
             client.metadata("m")

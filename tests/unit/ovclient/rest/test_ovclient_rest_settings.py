@@ -20,13 +20,13 @@ from ovclient import InvalidSetup
         "http://[::1",
     ],
 )
-def test_an_address_that_cannot_be_asked_is_refused_at_once(kind: Any, address: str) -> None:
+def test_an_address_that_cannot_be_asked_is_refused_at_once(twin: Any, address: str) -> None:
     with pytest.raises(InvalidSetup, match="address must be http://host:port"):
-        kind(address)
+        twin(address)
 
 
-def test_tls_is_the_schemes_business(kind: Any) -> None:
+def test_tls_is_the_schemes_business(twin: Any) -> None:
     with pytest.raises(InvalidSetup, match="tls is on, but http://a is plain HTTP: write https://"):
-        kind("http://a", tls=True)
+        twin("http://a", tls=True)
     with pytest.raises(InvalidSetup, match="certificates were given, but tls is off: write https://"):
-        kind("http://a", server_cert="ca.pem")
+        twin("http://a", server_cert="ca.pem")
