@@ -9,13 +9,12 @@ from typing import Any
 
 from tritonclient.grpc import service_pb2 as pb
 
-from ovclient import _rest_json
 from ovclient._encode import set_parameters
 from ovclient._errors import BadResponse, InvalidRequest
 from ovclient._rest_messages import HttpAnswer, HttpRequest
+from ovclient._rest_tensors import read_tensors, rows
 
 HEADER = "inference-header-content-length"
-_ALIGNMENT = 8  # the widest number's: numpy reads unaligned ones slowly, and other libraries not at all
 _INT32_MAX = 2**31 - 1
 
 
@@ -37,13 +36,10 @@ def request(path: str, message: Any, timeout_s: float | None) -> HttpRequest:
     parameters = {key: getattr(value, value.WhichOneof("parameter_choice")) for key, value in given}
     if timeout_s is not None and 1 <= timeout_s * 1e6 <= _INT32_MAX:  # OVMS reads no larger numbers
         parameters.setdefault("timeout", int(timeout_s * 1e6))
-    document: dict[str, Any] = {"parameters": {**parameters, "binary_data_output": True}, "inputs": []}
+    document: dict[str, Any] = {"parameters": {**parameters, "binary_data_output": True}}
     if message.id:
         document["id"] = message.id
-    for tensor, raw in zip(message.inputs, raws, strict=True):
-        size = {"binary_data_size": len(raw)}
-        one = {"name": tensor.name, "shape": list(tensor.shape), "datatype": tensor.datatype, "parameters": size}
-        document["inputs"].append(one)
+    document["inputs"] = rows(message.inputs, raws)
     if message.outputs:
         binary = {"binary_data": True}
         document["outputs"] = [{"name": output.name, "parameters": binary} for output in message.outputs]
@@ -69,27 +65,8 @@ def _read(document: Any, rest: memoryview) -> InferAnswer:
     )
     told = document.get("parameters") or {}
     set_parameters(message.parameters, {key: value for key, value in told.items() if _is_plain(value)})
-    raws: list[memoryview] = []
-    at = 0
-    for output in document["outputs"]:
-        name, datatype = output["name"], output["datatype"]
-        message.outputs.add(name=name, datatype=datatype, shape=output["shape"])
-        size = (output.get("parameters") or {}).get("binary_data_size")
-        if size is None:
-            raws.append(memoryview(_rest_json.raw(name, datatype, output.get("data"))))
-            continue
-        if type(size) is not int or not 0 <= size <= len(rest) - at:
-            raise BadResponse(f"output '{name}': {size} bytes of binary data were told of, {len(rest) - at} came")
-        raws.append(_aligned(rest[at : at + size], at))
-        at += size
-    if at != len(rest):
-        raise BadResponse(f"{len(rest) - at} bytes of binary data belong to no output")
-    return InferAnswer(message, raws)
+    return InferAnswer(message, list(read_tensors(message.outputs, document["outputs"], rest, "output")))
 
 
 def _is_plain(value: Any) -> bool:
     return isinstance(value, bool | int | float | str)
-
-
-def _aligned(raw: memoryview, at: int) -> memoryview:
-    return raw if at % _ALIGNMENT == 0 else memoryview(bytes(raw))

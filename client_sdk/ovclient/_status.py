@@ -22,10 +22,11 @@ from ovclient._errors import (
 )
 
 _Code = grpc.StatusCode
-_ERRORS: dict[grpc.StatusCode, type[OVClientError]] = {
+ERRORS: dict[grpc.StatusCode, type[OVClientError]] = {
     _Code.INVALID_ARGUMENT: InvalidRequest,
     _Code.OUT_OF_RANGE: InvalidRequest,
     _Code.FAILED_PRECONDITION: InvalidRequest,
+    _Code.ALREADY_EXISTS: InvalidRequest,
     _Code.NOT_FOUND: NotFound,
     _Code.UNAVAILABLE: NotReady,
     _Code.RESOURCE_EXHAUSTED: Overloaded,
@@ -63,7 +64,7 @@ def error_of(code: grpc.StatusCode, details: str, address: str, timeout_s: float
         return ClientClosed("the client was closed during the call", code)
     if code is _Code.INTERNAL and "deserializing response" in lowered:
         return BadResponse(f"the answer of {address} is no message of this protocol", code)
-    return _ERRORS.get(code, ServerFailure)(details or f"{address} answered {code.name} without a word", code)
+    return ERRORS.get(code, ServerFailure)(details or f"{address} answered {code.name} without a word", code)
 
 
 def _connection_sentence(details: str, address: str) -> str:

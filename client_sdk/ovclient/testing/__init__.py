@@ -1,4 +1,4 @@
-"""A real gRPC server for users' tests, whose models are plain functions.
+"""A real server for users' tests, gRPC and REST, whose models are plain functions.
 
 with FakeServer() as server:
     server.add_model("double", lambda inputs: {"y": inputs["x"] * 2})
@@ -29,9 +29,9 @@ _OPTIONS = [
 
 
 class FakeServer:
-    """A KServe v2 gRPC server on a free loopback port; use it with `with`.
+    """A KServe v2 server on free loopback ports, gRPC at `address` and REST at `rest_address`; use it with `with`.
 
-    With `credentials` (`grpc.ssl_server_credentials`) it speaks TLS. `max_workers` calls run at once.
+    With `credentials` (`grpc.ssl_server_credentials`) gRPC speaks TLS. `max_workers` calls of gRPC run at once.
     """
 
     def __init__(self, credentials: grpc.ServerCredentials | None = None, *, max_workers: int = 8) -> None:
@@ -43,6 +43,20 @@ class FakeServer:
         else:
             self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
         self.address = f"localhost:{self.port}"
+        self._rest: Any = None
+        self._started = False
+
+    @property
+    def rest_address(self) -> str:
+        """`http://localhost:...`, opened by the first who asks for it."""
+        if self._rest is None:
+            from ovclient.testing._rest import RestDoor  # noqa: PLC0415 - who speaks gRPC need not pay for HTTP
+
+            self._rest = RestDoor(self._service)
+            if self._started:
+                self._rest.start()
+        address: str = self._rest.address
+        return address
 
     def add_model(
         self,
@@ -70,7 +84,7 @@ class FakeServer:
         self._service.models[name] = model
 
     def fail(self, rpc: str, code: grpc.StatusCode, message: str = "") -> None:
-        """Answer every further call of `rpc` ("ModelInfer") with an error."""
+        """Answer every further call of `rpc` ("ModelInfer") with an error; over REST with the status that means it."""
         self._service.told[rpc] = (code, message)
 
     def answer(self, rpc: str, message: Any) -> None:
@@ -96,11 +110,16 @@ class FakeServer:
 
     def start(self) -> Self:
         self._server.start()
+        self._started = True
+        if self._rest is not None:
+            self._rest.start()
         return self
 
     def stop(self) -> None:
         """Stop at once; calls under way are cancelled."""
         self._server.stop(0).wait()
+        if self._rest is not None:
+            self._rest.stop()
 
     def __enter__(self) -> Self:
         return self.start()
