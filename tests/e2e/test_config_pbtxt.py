@@ -1,7 +1,5 @@
 """A Triton repository with its config.pbtxt files, served as it is."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 import tritonclient.grpc as triton
 
 import small_models
+from client_process import ovclient
 from ovclient import InvalidRequest
 from watched import Watched, adding
 
@@ -112,8 +111,7 @@ def test_a_wrong_one_beside_a_model_that_serves_is_told_until_it_is_right_again(
 
 
 def models_list(one: Watched) -> str:
-    command = [sys.executable, "-m", "ovclient", "models", "list", "--grpc_port", str(one.server.port)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return ovclient(one.server, "models", "list").stdout
 
 
 def test_another_default_file_is_served(watched: Start, repository: Path) -> None:

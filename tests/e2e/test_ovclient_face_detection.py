@@ -1,13 +1,13 @@
 """`ovclient face-detection` against the real server and the real model."""
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import pytest
 
+from client_process import ovclient
 from server_process import ServerProcess
 
 Serve = Callable[..., ServerProcess]
@@ -20,9 +20,7 @@ def server(serve: Serve, shared: Path) -> ServerProcess:
 
 
 def detect(server: ServerProcess, out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ovclient", "face-detection", "--grpc_port", str(server.port)]
-    command += ["--output_dir", str(out), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return ovclient(server, "face-detection", "--output_dir", str(out), *arguments)
 
 
 def faces(output: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import small_models
+from client_process import ovclient
 from ovclient import AsyncClient, Client, InvalidRequest, NotReady, ServerFailure
 from server_process import ServerProcess
 
@@ -42,9 +43,8 @@ def states(client: Client) -> dict[str, tuple[str, str]]:
     return {row.name: (row.version, row.state) for row in client.repository_index()}
 
 
-def ovclient(server: ServerProcess, *arguments: str) -> tuple[int, str, str]:
-    command = [sys.executable, "-m", "ovclient", "models", *arguments, "--grpc_port", str(server.port)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+def models(server: ServerProcess, *arguments: str) -> tuple[int, str, str]:
+    done = ovclient(server, "models", *arguments)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -94,23 +94,23 @@ def test_other_modes_load_nothing_by_request(serve: Serve, tmp_path: Path, mode:
             with pytest.raises(NotReady, match=f"^{sentence}$"):
                 change("m")
         assert (client.infer("m", X)["y"] == 1).all()
-    assert ovclient(server, "load", "m") == (1, "", f"ovclient: {sentence}\n")
+    assert models(server, "load", "m") == (1, "", f"ovclient: {sentence}\n")
 
 
 def test_the_commands_show_what_they_do(server: ServerProcess) -> None:
     header = "name    version  state  reason"
-    assert ovclient(server, "list") == (0, f"{header}\nbroken  -        -\nm       -        -\n", "")
-    assert ovclient(server, "load", "m") == (0, "Model 'm' is loaded.\n", "")
+    assert models(server, "list") == (0, f"{header}\nbroken  -        -\nm       -        -\n", "")
+    assert models(server, "load", "m") == (0, "Model 'm' is loaded.\n", "")
     ready = {"name": "m", "version": "1", "state": "READY", "reason": ""}
-    code, out, _ = ovclient(server, "list", "--ready", "--json")
+    code, out, _ = models(server, "list", "--ready", "--json")
     assert (code, json.loads(out)) == (0, [ready])
-    assert ovclient(server, "unload", "m") == (0, "Model 'm' takes no more requests.\n", "")
-    assert ovclient(server, "list", "--ready") == (0, "name  version  state  reason\n", "")
-    code, out, err = ovclient(server, "load", "broken")
+    assert models(server, "unload", "m") == (0, "Model 'm' takes no more requests.\n", "")
+    assert models(server, "list", "--ready") == (0, "name  version  state  reason\n", "")
+    code, out, err = models(server, "load", "broken")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert err.startswith("ovclient: load failed for model 'broken': version 1 is at UNAVAILABLE state: ")
     sentence = "ovclient: failed to load 'nope', failed to poll from model repository\n"
-    assert ovclient(server, "load", "nope") == (1, "", sentence)
+    assert models(server, "load", "nope") == (1, "", sentence)
 
 
 @pytest.fixture

@@ -115,6 +115,7 @@ METADATA = """Examples:
 STATUS = """Examples:
   ovclient status
   ovclient status resnet --grpc_address example.org --tls --server_cert ca.pem
+  ovclient status --model_name resnet --model_version 2 --http_port 8000
 """
 
 LIVE = """Examples:

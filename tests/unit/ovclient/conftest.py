@@ -3,9 +3,8 @@ from collections.abc import Iterator
 import pytest
 
 from ovclient import Client
-from ovclient.cli import run as run_command
 from ovclient.testing import FakeServer
-from ovclient_command import Done, Run
+from ovclient_command import Run, against
 
 
 @pytest.fixture
@@ -24,10 +23,4 @@ def client(server: FakeServer) -> Iterator[Client]:
 @pytest.fixture
 def run(server: FakeServer, capfd: pytest.CaptureFixture[str]) -> Run:
     """Run `ovclient` with these arguments against the fake server."""
-
-    def command(*arguments: str) -> Done:
-        capfd.readouterr()
-        code = run_command([*arguments, "--grpc_port", str(server.port)])
-        return Done(code, *capfd.readouterr())
-
-    return command
+    return against(capfd, ["--grpc_port", str(server.port)])

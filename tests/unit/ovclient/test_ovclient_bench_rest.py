@@ -6,22 +6,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ovclient.cli import run as run_command
 from ovclient.testing import FakeServer
-from ovclient_command import Done, Run
+from ovclient_command import Run, against
 
 SHORT = ("--duration", "0.2", "--warm_up", "0.05")
 
 
 @pytest.fixture
 def bench(server: FakeServer, capfd: pytest.CaptureFixture[str]) -> Run:
-    def command(*arguments: str) -> Done:
-        capfd.readouterr()
-        port = server.rest_address.rpartition(":")[2]
-        code = run_command(["bench", "echo", *arguments, "--http_port", port])
-        return Done(code, *capfd.readouterr())
-
-    return command
+    run = against(capfd, ["--http_port", server.rest_address.rpartition(":")[2]])
+    return lambda *arguments: run("bench", "echo", *arguments)
 
 
 def failing(after: Callable[[int], bool]) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:

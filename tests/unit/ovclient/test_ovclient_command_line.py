@@ -47,29 +47,6 @@ def test_metadata_as_json(run: Run, server: FakeServer) -> None:
     assert document["versions"] == ["3"]
 
 
-def test_status_prints_ovmss_lines(run: Run) -> None:
-    lines = ["Getting model status for model: echo", "", "Model version: 1", "State AVAILABLE", "Error code:  0"]
-    assert run("status", "echo").out.splitlines() == [*lines, "Error message:  OK"]
-
-
-def test_status_shows_every_model_and_why_one_failed(run: Run, server: FakeServer) -> None:
-    server.add_model("broken", dict, state="UNAVAILABLE", reason="no weights")
-    server.add_model("gone", dict, state="UNAVAILABLE", reason="unloaded")
-    out = run("status").out
-    assert "model: broken\n\nModel version: 1\nState END\nError code:  2\nError message:  no weights\n\nGetting" in out
-    assert "model: gone\n\nModel version: 1\nState END\nError code:  0\nError message:  unloaded\n" in out
-    assert [(m["name"], m["state"]) for m in json.loads(run("status", "--json").out)] == [
-        ("echo", "AVAILABLE"),
-        ("broken", "END"),
-        ("gone", "END"),
-    ]
-
-
-def test_status_of_an_unknown_model_fails(run: Run) -> None:
-    done = run("status", "nope")
-    assert (done.code, done.err) == (1, "ovclient: the server knows no model 'nope'\n")
-
-
 @pytest.mark.parametrize(
     ("command", "code", "out"),
     [

@@ -121,16 +121,6 @@ def test_close_ends_calls_under_way_and_those_that_wait(
     assert server.connections == 1
 
 
-def test_a_client_may_be_made_before_the_loop_runs(server: CannedServer) -> None:
-    client = AsyncClient(server.address)
-
-    async def main() -> bool:
-        async with client:
-            return await client.live()
-
-    assert asyncio.run(main())
-
-
 def test_a_refusal_before_all_was_sent_is_told(server: CannedServer, ask: Any) -> None:
     told = threading.Event()
 
