@@ -42,7 +42,10 @@ class AsyncPool:
             except BaseException:
                 connection.end()  # what is left of an answer must not become the next one's
                 raise
-            self._resting.append(connection)
+            if connection.is_usable:
+                self._resting.append(connection)
+            else:
+                connection.end()
 
     async def end(self) -> None:
         """End all connections; exchanges under way fail."""
