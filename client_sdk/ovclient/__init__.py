@@ -4,8 +4,8 @@
         result = client.infer("resnet", {"0": images})
         scores = result["1463"]
 
-`Client("http://localhost:8000")` speaks REST. `AsyncClient` is the asyncio twin, `ovclient.testing.FakeServer` a server for
-tests. Errors: see `OVClientError`.
+`Client("http://localhost:8000")` speaks REST. `AsyncClient` is the asyncio twin,
+`ovclient.testing.FakeServer` a server for tests. Errors: see `OVClientError`.
 """
 
 from ovclient._aio import AsyncClient
