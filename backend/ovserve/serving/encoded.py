@@ -8,7 +8,7 @@ from dataclasses import replace
 from ovserve.config.model import ModelConfig
 from ovserve.engine.padded_strings import pad, takes_strings
 from ovserve.engine.picture_input import PictureInput, plan
-from ovserve.engine.pool import SlotPool
+from ovserve.engine.pool import Queue, SlotPool
 from ovserve.errors import Cancelled, DeadlineExceeded
 from ovserve.requests import Caller, InferRequest
 from ovserve.tensors import DType, Tensor, TensorSpec
@@ -31,12 +31,8 @@ class EncodedInputs:
         self._names = self._pictures.keys() | self._strings.keys()
         self._label = label
         self._max_pixels = config.max_image_pixels
-        self._turns = SlotPool(
-            range(os.cpu_count() or 1),
-            owner=label,
-            max_queue=config.queue_for(slots),
-            queue_timeout_s=config.queue_timeout or None,
-        )
+        queue = Queue(label, config.queue_for(slots), config.queue_timeout or None)
+        self._turns = SlotPool(range(os.cpu_count() or 1), queue)
 
     @property
     def admitted_at_once(self) -> int:

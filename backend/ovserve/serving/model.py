@@ -6,7 +6,7 @@ from time import perf_counter_ns
 from ovserve.config.model import ModelConfig
 from ovserve.engine.dynamic import AutoAxes
 from ovserve.engine.openvino import LoadedModel
-from ovserve.engine.pool import SlotPool
+from ovserve.engine.pool import Queue, SlotPool
 from ovserve.engine.reshaper import Reshaper, Slots
 from ovserve.errors import InferenceFailed, InvalidInput
 from ovserve.ran import Ran
@@ -45,12 +45,8 @@ class Model:
         self._general = loaded.slots
         self._variants = None if loaded.reshaper is None else self._make_variants(loaded.reshaper)
         # A turn is the place of a slot: every variant has one there, so no two turns ever want the same slot.
-        self._turns = SlotPool(
-            range(self.slots),
-            owner=self._signature.label,
-            max_queue=config.queue_for(self.slots),
-            queue_timeout_s=config.queue_timeout or None,
-        )
+        queue = Queue(self._signature.label, config.queue_for(self.slots), config.queue_timeout or None)
+        self._turns = SlotPool(range(self.slots), queue)
 
     def _make_variants(self, reshaper: Reshaper) -> Variants[Slots]:
         return Variants(

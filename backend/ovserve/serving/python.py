@@ -4,7 +4,7 @@ import weakref
 from time import perf_counter_ns
 
 from ovserve.config.model import ModelConfig
-from ovserve.engine.pool import SlotPool
+from ovserve.engine.pool import Queue, SlotPool
 from ovserve.engine.python_backend.python_model import PythonModel
 from ovserve.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
@@ -38,12 +38,7 @@ class PythonServable:
         self._loaded = loaded
         label = f"model '{config.name}' version {version}"
         self._signature = Signature(label, loaded.inputs, loaded.outputs, optional=loaded.optional)
-        self._turns = SlotPool(
-            (loaded,),
-            owner=label,
-            max_queue=config.queue_for(self.slots),
-            queue_timeout_s=config.queue_timeout or None,
-        )
+        self._turns = SlotPool((loaded,), Queue(label, config.queue_for(self.slots), config.queue_timeout or None))
         weakref.finalize(self, loaded.close)
 
     @property
