@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import seed_output
-from client_process import ovclient
+from client_process import ovclient, ovclient_rest
 from ovclient import Client
 from server_process import ServerProcess, repository
 
@@ -97,11 +97,9 @@ def test_picture_files_as_they_are(serve: Serve, resnet: ServerProcess, shared: 
     lines = zip(files, np.load(shared / "data/lbs.npy"), strict=True)
     (tmp_path / "list.txt").write_text("".join(f"{file} {label}\n" for file, label in lines))
     flags = ["resnet", "--binary", "--images_list", str(tmp_path / "list.txt"), "--batchsize", "10"]
-    as_in_ovms = serve(
-        "--model_name", "resnet", "--model_path", str(shared / "models/efficientnet-lite0"), "--layout", "NHWC:NCHW"
-    )
-    for server in (resnet, as_in_ovms):
-        done = ovclient(server, *flags)
+    model = str(shared / "models/efficientnet-lite0")
+    as_in_ovms = serve("--model_name", "resnet", "--model_path", model, "--layout", "NHWC:NCHW", rest=True)
+    for done in (ovclient(resnet, *flags), ovclient(as_in_ovms, *flags), ovclient_rest(as_in_ovms, *flags)):
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.endswith("\nClassification accuracy: 100.00\n")
 
