@@ -12,6 +12,7 @@ import tritonclient.grpc as triton
 from tritonclient.grpc import service_pb2 as pb
 
 import ovserve
+import python_models
 import small_models
 from encoded_pictures import handmade_png, jpeg, noise, png
 from ovserve.errors import WrongContent, WrongDatatype, WrongShape
@@ -151,6 +152,26 @@ def test_strings_become_rows_of_bytes(loaded: ovserve.InProcess) -> None:
 def test_a_pipeline_takes_what_its_models_take(loaded: ovserve.InProcess) -> None:
     picture = noise(8, 8)
     assert (loaded.infer("plain", [png(picture)])["y"][0, 0] == summed(picture)).all()
+
+
+ENSEMBLE = """
+platform: "ensemble"
+input { name: "x" data_type: TYPE_FP32 dims: [1, 4, 4, 3] }
+output { name: "y" data_type: TYPE_FP32 dims: [1, 4, 4, 3] }
+ensemble_scheduling { step {
+  model_name: "own" model_version: -1 input_map { key: "x" value: "x" } output_map { key: "y" value: "y" } } }
+"""
+
+
+def test_a_python_model_is_sent_no_pictures_but_a_pipeline_in_front_of_it_decodes_them(tmp_path: Path) -> None:
+    for name, config in (("own", 'backend: "python"'), ("ensemble", ENSEMBLE)):
+        (tmp_path / name / "1").mkdir(parents=True)
+        (tmp_path / name / "config.pbtxt").write_text(config)
+    (tmp_path / "own/1/model.py").write_text(python_models.source(dims="[1, 4, 4, 3]"))
+    models, picture = ovserve.load(model_repository=tmp_path), noise(4, 4)
+    assert (models.infer("ensemble", [png(picture)])["y"][0] == picture * np.float32(2)).all()
+    with pytest.raises(WrongDatatype, match="images are not decoded for a Python model"):
+        models.infer("own", [png(picture)])
 
 
 def test_behind_an_entry_demultiplexer_each_picture_is_a_branch(loaded: ovserve.InProcess) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import seed_output
 from client_process import ovclient, ovclient_rest
 from ovclient import Client
+from seed_run import assert_as_shown
 from server_process import ServerProcess, repository
 
 Serve = Callable[..., ServerProcess]
@@ -21,16 +21,7 @@ def resnet(serve: Serve, shared: Path) -> ServerProcess:
 
 
 def test_every_line_of_the_seeds_two_runs(resnet: ServerProcess, shared: Path, tmp_path: Path) -> None:
-    for name in ("imgs.npy", "lbs.npy"):
-        (tmp_path / name).symlink_to(shared / "data" / name)
-    (tmp_path / "a/b").mkdir(parents=True)
-    command = "resnet --images_numpy_path ../../imgs.npy --labels_numpy_path ../../lbs.npy --input_name 0"
-    command += " --output_name 1463 --model_name resnet --transpose_input False --batchsize"
-    for batch in ("1", "8"):
-        done = ovclient(resnet, *command.split(), batch, folder=tmp_path / "a/b")
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.endswith("\nClassification accuracy: 100.00\n")
-        assert seed_output.masked(done.stdout) == seed_output.block(shared, "002", f"b{batch}.txt")
+    assert_as_shown(resnet, shared, tmp_path, "002", "--model_name", "resnet")
 
 
 def test_no_other_flag_than_the_batch_size_is_needed(resnet: ServerProcess) -> None:
