@@ -21,6 +21,7 @@ from ovserve.repository.source import Source
 from ovserve.security.key_file import make_keys
 from ovserve.security.keys import Keys
 from ovserve.seeing import request_log
+from ovserve.serving.decoding_turns import make_decoding_turns
 from ovserve.serving.following import Following
 from ovserve.serving.loader import load_version
 from ovserve.serving.reconciler import Reconciler
@@ -105,12 +106,13 @@ def compose(settings: Settings) -> Core:
         request_log.switch(on=True)
     keys = make_keys(settings.api_key_file, os.environ.get(_ONE_KEY))
     registry = Registry()
+    turns = make_decoding_turns()
     engine = _engine(settings)
     if not settings.target_device:
         settings = settings.model_copy(update={"target_device": engine.pick_device()})
     source = make_source(settings)
     uploads = make_uploads(settings, source) if settings.control_mode == "explicit" else None
-    load = partial(load_version, engine)
+    load = partial(load_version, engine, turns)
     reconciler = Reconciler(
         uploads or source,
         load,
@@ -118,7 +120,7 @@ def compose(settings: Settings) -> Core:
         follows=uploads is None,
         retries=settings.control_mode in {"watch", "poll"},
         chosen=(ALL,) if uploads is None else settings.load_model,
-        settle=Upkeep(registry).follow,
+        settle=Upkeep(registry, turns).follow,
         loads_at_once=settings.model_load_thread_count,
     )
     # Every door checks the keys.

@@ -1,7 +1,7 @@
 """What a run gave, and how long its stages took."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ovserve.tensors import Tensor
 
@@ -20,7 +20,7 @@ class NodeRun:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """Outputs, and nanoseconds for bringing in the inputs, for the model itself, and for taking out the outputs.
+    """Outputs, and nanoseconds for the inputs (decoding, bringing in), for the model, and for taking out the outputs.
 
     Of a pipeline, the first ones of its nodes' runs too.
     """
@@ -30,3 +30,7 @@ class Ran:
     input_ns: int = 0
     output_ns: int = 0
     nodes: Sequence[NodeRun] = ()
+
+    def prepared_in(self, prepared_ns: int) -> "Ran":
+        """Add the time in which inputs were made ready before the run."""
+        return replace(self, input_ns=self.input_ns + prepared_ns) if prepared_ns else self

@@ -17,6 +17,7 @@ from ovserve.config.settings import Settings
 from ovserve.core import Core, compose
 from ovserve.errors import CannotStart, NotFound
 from server_process import ServerProcess, run_ovserve
+from settled import settle
 from wire_server import Wire, request
 
 
@@ -124,13 +125,6 @@ def test_a_wrong_file_stops_the_start(tmp_path: Path, content: str | None, sente
 
 
 # The file changes
-
-
-def settle(core: Core) -> dict[str, list[int]]:
-    """Let the reconciler do all it can now; the versions that answer, by model."""
-    while (wait_s := core.reconciler.step()) is not None:
-        core.reconciler.dirty.wait(wait_s)
-    return {name: list(entry.available) for name, entry in core.registry.entries.items() if entry.available}
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
-"""Pictures sent as JPEG and PNG files: over gRPC and REST, in process, through pipelines."""
+"""Pictures sent as JPEG and PNG files: what each kind of model makes of them, in process and over gRPC."""
 
-import base64
 import json
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import cv2
 import grpc
@@ -15,12 +12,12 @@ import tritonclient.grpc as triton
 from tritonclient.grpc import service_pb2 as pb
 
 import ovserve
+import python_models
 import small_models
 from encoded_pictures import handmade_png, jpeg, noise, png
 from ovserve.errors import WrongContent, WrongDatatype, WrongShape
 from pipelines import document, node
 from server_process import ServerProcess
-from tfs_wire import TfsWire
 from wire_server import Wire, raw_strings, texts
 
 Serve = Callable[..., ServerProcess]
@@ -65,7 +62,7 @@ def loaded(folder: Path) -> ovserve.InProcess:
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[ServerProcess]:
-    server = ServerProcess("--config_path", str(folder), rest=True)
+    server = ServerProcess("--config_path", str(folder))
     yield server
     assert server.stop() == 0
     assert "internal error" not in server.log
@@ -157,6 +154,26 @@ def test_a_pipeline_takes_what_its_models_take(loaded: ovserve.InProcess) -> Non
     assert (loaded.infer("plain", [png(picture)])["y"][0, 0] == summed(picture)).all()
 
 
+ENSEMBLE = """
+platform: "ensemble"
+input { name: "x" data_type: TYPE_FP32 dims: [1, 4, 4, 3] }
+output { name: "y" data_type: TYPE_FP32 dims: [1, 4, 4, 3] }
+ensemble_scheduling { step {
+  model_name: "own" model_version: -1 input_map { key: "x" value: "x" } output_map { key: "y" value: "y" } } }
+"""
+
+
+def test_a_python_model_is_sent_no_pictures_but_a_pipeline_in_front_of_it_decodes_them(tmp_path: Path) -> None:
+    for name, config in (("own", 'backend: "python"'), ("ensemble", ENSEMBLE)):
+        (tmp_path / name / "1").mkdir(parents=True)
+        (tmp_path / name / "config.pbtxt").write_text(config)
+    (tmp_path / "own/1/model.py").write_text(python_models.source(dims="[1, 4, 4, 3]"))
+    models, picture = ovserve.load(model_repository=tmp_path), noise(4, 4)
+    assert (models.infer("ensemble", [png(picture)])["y"][0] == picture * np.float32(2)).all()
+    with pytest.raises(WrongDatatype, match="images are not decoded for a Python model"):
+        models.infer("own", [png(picture)])
+
+
 def test_behind_an_entry_demultiplexer_each_picture_is_a_branch(loaded: ovserve.InProcess) -> None:
     files = [png(noise(8 + seed, 8, seed=seed)) for seed in range(4)]
     out = loaded.infer("each", files)["y"]
@@ -177,70 +194,11 @@ def test_tritonclient_sends_files(server: ServerProcess) -> None:
     assert (answer[0, 0] == summed(picture)).all()
 
 
-def test_tensorflow_servings_api(wire: Wire) -> None:
-    picture = noise(8, 8)
-    answer = TfsWire(wire.channel).predict("declared", {"x": texts(png(picture))})["y"]
-    assert (answer[0, 0] == summed(picture)).all()
-
-
-@pytest.mark.parametrize("sized", [True, False])
-def test_rest_carries_files_behind_the_json(server: ServerProcess, *, sized: bool) -> None:
-    """With their lengths, or a single one as it is (OVMS)."""
-    picture = noise(8, 8)
-    file = raw_strings([png(picture)]) if sized else png(picture)
-    parameters = {"parameters": {"binary_data_size": len(file)}} if sized else {}
-    head = json.dumps({"inputs": [{"name": "x", "shape": [1], "datatype": "BYTES", **parameters}]}).encode()
-    status, answer = post(server, "declared", head + file, {"Inference-Header-Content-Length": str(len(head))})
-    assert status == 200, answer
-    assert answer["outputs"][0]["data"] == summed(picture).ravel().tolist()
-
-
-def test_over_rest_what_is_no_image_is_told_with_400(server: ServerProcess) -> None:
-    body = {"inputs": [{"name": "x", "shape": [1], "datatype": "BYTES", "data": ["hello"]}]}
-    status, answer = post(server, "declared", json.dumps(body).encode(), {})
-    assert status == 400
-    assert "input 'x': image 0 is neither JPEG nor PNG" in answer["error"]
-
-
-@pytest.mark.parametrize("shape", ["instances", "inputs"])
-def test_tensorflow_servings_api_over_rest_takes_base64(server: ServerProcess, shape: str) -> None:
-    picture = noise(8, 8)
-    file = {"b64": base64.b64encode(png(picture)).decode()}
-    body = {"instances": [{"x": file}]} if shape == "instances" else {"inputs": {"x": [file]}}
-    status, answer = post(server, "declared", json.dumps(body).encode(), {}, path="/v1/models/{}:predict")
-    assert status == 200, answer
-    assert (
-        np.ravel(answer["predictions" if shape == "instances" else "outputs"]).tolist()
-        == summed(picture).ravel().tolist()
-    )
-
-
-def post(
-    server: ServerProcess, model: str, body: bytes, headers: dict[str, str], path: str = "/v2/models/{}/infer"
-) -> tuple[int, Any]:
-    connection = HTTPConnection(server.rest_address, timeout=60)
-    connection.request("POST", path.format(model), body, headers)
-    response = connection.getresponse()
-    answer = json.loads(response.read())
-    connection.close()
-    return response.status, answer
-
-
-def request(model: str, *files: bytes, typed: bool = False, shape: tuple[int, ...] = ()) -> pb.ModelInferRequest:
+def request(model: str, *files: bytes, shape: tuple[int, ...] = ()) -> pb.ModelInferRequest:
     message = pb.ModelInferRequest(model_name=model)
-    tensor = message.inputs.add(name="x", datatype="BYTES", shape=shape or (len(files),))
-    if typed:
-        tensor.contents.bytes_contents.extend(files)
-    else:
-        message.raw_input_contents.append(raw_strings(files))
+    message.inputs.add(name="x", datatype="BYTES", shape=shape or (len(files),))
+    message.raw_input_contents.append(raw_strings(files))
     return message
-
-
-@pytest.mark.parametrize("typed", [False, True])
-@pytest.mark.parametrize("model", ["declared", "plain"])
-def test_raw_and_typed_contents(wire: Wire, model: str, *, typed: bool) -> None:
-    picture = noise(8, 8)
-    assert (wire.infer(request(model, png(picture), typed=typed)).outputs["y"][0, 0] == summed(picture)).all()
 
 
 @pytest.mark.parametrize(

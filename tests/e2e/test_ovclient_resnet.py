@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import seed_output
-from client_process import ovclient
+from client_process import ovclient, ovclient_rest
 from ovclient import Client
+from seed_run import assert_as_shown
 from server_process import ServerProcess, repository
 
 Serve = Callable[..., ServerProcess]
@@ -21,16 +21,7 @@ def resnet(serve: Serve, shared: Path) -> ServerProcess:
 
 
 def test_every_line_of_the_seeds_two_runs(resnet: ServerProcess, shared: Path, tmp_path: Path) -> None:
-    for name in ("imgs.npy", "lbs.npy"):
-        (tmp_path / name).symlink_to(shared / "data" / name)
-    (tmp_path / "a/b").mkdir(parents=True)
-    command = "resnet --images_numpy_path ../../imgs.npy --labels_numpy_path ../../lbs.npy --input_name 0"
-    command += " --output_name 1463 --model_name resnet --transpose_input False --batchsize"
-    for batch in ("1", "8"):
-        done = ovclient(resnet, *command.split(), batch, folder=tmp_path / "a/b")
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.endswith("\nClassification accuracy: 100.00\n")
-        assert seed_output.masked(done.stdout) == seed_output.block(shared, "002", f"b{batch}.txt")
+    assert_as_shown(resnet, shared, tmp_path, "002", "--model_name", "resnet")
 
 
 def test_no_other_flag_than_the_batch_size_is_needed(resnet: ServerProcess) -> None:
@@ -97,11 +88,9 @@ def test_picture_files_as_they_are(serve: Serve, resnet: ServerProcess, shared: 
     lines = zip(files, np.load(shared / "data/lbs.npy"), strict=True)
     (tmp_path / "list.txt").write_text("".join(f"{file} {label}\n" for file, label in lines))
     flags = ["resnet", "--binary", "--images_list", str(tmp_path / "list.txt"), "--batchsize", "10"]
-    as_in_ovms = serve(
-        "--model_name", "resnet", "--model_path", str(shared / "models/efficientnet-lite0"), "--layout", "NHWC:NCHW"
-    )
-    for server in (resnet, as_in_ovms):
-        done = ovclient(server, *flags)
+    model = str(shared / "models/efficientnet-lite0")
+    as_in_ovms = serve("--model_name", "resnet", "--model_path", model, "--layout", "NHWC:NCHW", rest=True)
+    for done in (ovclient(resnet, *flags), ovclient(as_in_ovms, *flags), ovclient_rest(as_in_ovms, *flags)):
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.endswith("\nClassification accuracy: 100.00\n")
 

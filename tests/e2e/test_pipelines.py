@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import ovserve
-import seed_output
 import small_models
 from client_process import ovclient
 from ovclient import Client, NotFound, OVClientError
@@ -22,6 +21,7 @@ from ovserve.errors import NotFound as ServableNotFound
 from ovserve.requests import InferRequest, Patient
 from ovserve.tensors import Array, DType, Tensor
 from pipelines import document, node
+from seed_run import assert_as_shown
 from server_process import ServerProcess
 from settled import settle
 from watched import Watched, adding
@@ -299,16 +299,7 @@ def test_the_metadata_that_seed_003_shows(dag: ServerProcess) -> None:
 
 @pytest.mark.shared
 def test_every_line_of_seed_003s_two_runs(dag: ServerProcess, shared: Path, tmp_path: Path) -> None:
-    for name in ("imgs.npy", "lbs.npy"):
-        (tmp_path / name).symlink_to(shared / "data" / name)
-    (tmp_path / "a/b").mkdir(parents=True)
-    command = "resnet --images_numpy_path ../../imgs.npy --labels_numpy_path ../../lbs.npy --input_name 0"
-    command += " --output_name 1463 --model_name resnet50DAG --dag-batch-size-auto --transpose_input False --batchsize"
-    for batch in ("1", "8"):
-        done = ovclient(dag, *command.split(), batch, folder=tmp_path / "a/b")
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.endswith("\nClassification accuracy: 100.00\n")
-        assert seed_output.masked(done.stdout) == seed_output.block(shared, "003", f"b{batch}.txt")
+    assert_as_shown(dag, shared, tmp_path, "003", "--model_name", "resnet50DAG", "--dag-batch-size-auto")
 
 
 @pytest.mark.shared

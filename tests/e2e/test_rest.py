@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -36,12 +37,13 @@ def rounds(count: int, **parameters: object) -> bytes:
 
 
 class Asking(threading.Thread):
-    """A request under way on a connection of its own, which may be cut."""
+    """A request under way on a connection of its own, which may be cut; told to `ended` when it has its answer."""
 
-    def __init__(self, address: str, body: bytes) -> None:
+    def __init__(self, address: str, body: bytes, ended: "SimpleQueue[Asking] | None" = None) -> None:
         super().__init__(daemon=True)
         self._door = HttpDoor(address)
         self._body = body
+        self._ended = ended or SimpleQueue()
         self.answer: HttpAnswer | None = None
         self.start()
 
@@ -50,6 +52,7 @@ class Asking(threading.Thread):
             self.answer = self._door.infer("slow", self._body)
         except (OSError, http.client.HTTPException):
             self.answer = None
+        self._ended.put(self)
 
     def cut(self) -> None:
         self._door._connection.sock.shutdown(socket.SHUT_RDWR)
@@ -82,10 +85,9 @@ def test_a_full_queue_refuses_at_once_while_probes_answer(slow: Callable[[int], 
     server = slow(40)
     door = HttpDoor(server.rest_address)
     held = hold_the_slot(server, 8000)
-    waiting = [Asking(server.rest_address, rounds(1)) for _ in range(60)]
-    while sum(not one.is_alive() for one in waiting) < 20:
-        time.sleep(0.01)
-    assert {one.answer.status for one in waiting if not one.is_alive()} == {429}
+    ended: SimpleQueue[Asking] = SimpleQueue()
+    waiting = [Asking(server.rest_address, rounds(1), ended) for _ in range(60)]
+    assert {ended.get(timeout=60).answer.status for _ in range(20)} == {429}
     for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/slow/ready", "/v2/models/slow"):
         assert door.get(path).status == 200
     assert door.ask("POST", "/v2/repository/index").status == 200

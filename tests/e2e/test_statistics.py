@@ -12,12 +12,21 @@ from tritonclient.utils import InferenceServerException
 
 import python_models
 import small_models
+from encoded_pictures import noise, png
 from watched import Watched
+from wire_server import texts
 
 Start = Callable[..., Watched]
 
 BATCHED = 'max_batch_size: 4 input { name: "x" data_type: TYPE_FP32 dims: 2 } model_warmup { name: "w" batch_size: 2 inputs { key: "x" value { data_type: TYPE_FP32 dims: 2 zero_data: true } } }'
 FAILING = "raise ValueError('no')"
+PICTURED = """
+platform: "ensemble"
+input { name: "x" data_type: TYPE_FP32 dims: [1, 3, 8, 8] }
+output { name: "y" data_type: TYPE_FP32 dims: [1, 1, 8, 8] }
+ensemble_scheduling { step {
+  model_name: "picture" model_version: -1 input_map { key: "x" value: "x" } output_map { key: "y" value: "y" } } }
+"""
 ENSEMBLE = """
 platform: "ensemble"
 input { name: "x" data_type: TYPE_FP32 dims: 2 }
@@ -37,6 +46,9 @@ def client(watched: Start, repository: Path) -> Iterator[triton.InferenceServerC
     (repository / "failing/config.pbtxt").write_text('backend: "python"')
     (repository / "ensemble/1").mkdir(parents=True)
     (repository / "ensemble/config.pbtxt").write_text(ENSEMBLE)
+    (repository / "pictured/1").mkdir(parents=True)
+    (repository / "pictured/config.pbtxt").write_text(PICTURED)
+    small_models.save(small_models.channel_sum("NCHW"), repository / "picture/1")
     watched = watched("--model_control_mode", "explicit", "--load_model", "*")
     with triton.InferenceServerClient(watched.server.address) as client:
         yield client
@@ -65,6 +77,17 @@ def test_each_request_is_counted_with_its_stages(client: triton.InferenceServerC
     assert stats.success.ns == sum(stage.ns for stage in stages)
     assert all(stage.ns > 0 for stage in stages)
     assert stats.fail.count == 0
+
+
+@pytest.mark.parametrize("name", ["picture", "pictured"])
+def test_decoding_counts_as_input(client: triton.InferenceServerClient, name: str) -> None:
+    x = triton.InferInput("x", [1], "BYTES")
+    x.set_data_from_numpy(texts(png(noise(1500, 1500))))
+    client.infer(name, [x])
+    stats = counts(client, name).inference_stats
+    assert stats.compute_input.ns > stats.success.ns / 2  # of a model that is done at once
+    stages = [stats.queue, stats.compute_input, stats.compute_infer, stats.compute_output]
+    assert stats.success.ns == sum(stage.ns for stage in stages)
 
 
 def test_each_in_a_batch_counts_and_a_warm_up_does_not(client: triton.InferenceServerClient) -> None:
@@ -103,7 +126,7 @@ def test_a_reload_counts_afresh(client: triton.InferenceServerClient) -> None:
 
 def test_without_a_name_all_models_are_told(client: triton.InferenceServerClient) -> None:
     found = client.get_inference_statistics().model_stats
-    assert [one.name for one in found] == ["batched", "ensemble", "failing", "m"]
+    assert [one.name for one in found] == ["batched", "ensemble", "failing", "m", "picture", "pictured"]
 
 
 def test_the_server_says_that_it_has_statistics(client: triton.InferenceServerClient) -> None:

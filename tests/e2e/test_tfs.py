@@ -1,14 +1,12 @@
-"""TensorFlow Serving's API in front of models that come and go, of pipelines, of real pictures, and OVMS's own client."""
+"""TensorFlow Serving's API in front of models that come and go, of pipelines, and of real pictures."""
 
 import json
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import grpc
 import numpy as np
-import ovmsclient
 import pytest
 
 import small_models
@@ -197,72 +195,3 @@ def _pictures(shared: Path, batch: int) -> tuple[list[np.ndarray], list[np.ndarr
     images = ((images - images.min()) / np.ptp(images) * 255).astype(np.float32)
     starts = range(0, len(images) // batch * batch, batch)
     return [images[at : at + batch] for at in starts], [labels[at : at + batch] for at in starts]
-
-
-# OVMS's own client
-
-
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    root = tmp_path_factory.mktemp("zoo")
-    small_models.save(small_models.add_sub([-1, 4]), root / "two/1")
-    small_models.save(small_models.add_one([2]), root / "one/1")
-    small_models.save(small_models.add_one([2]), root / "one/2")
-    (root / "one/2/model.bin").unlink()
-    small_models.save(small_models.pass_through("string", [-1]), root / "text/1")
-    server = ServerProcess("--model_repository", str(root))
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def client(zoo: ServerProcess) -> Any:
-    return ovmsclient.make_grpc_client(zoo.address)
-
-
-def test_ovmsclient_predicts(client: Any) -> None:
-    a, b = np.arange(4, dtype=np.float32)[None], np.ones((1, 4), np.float32)
-    got = client.predict({"a": a, "b": b}, "two")
-    assert {name: array.tolist() for name, array in got.items()} == {
-        "sum": (a + b).tolist(),
-        "difference": (a - b).tolist(),
-    }
-    assert client.predict({"x": [1.5, 2.5]}, "one").tolist() == [2.5, 3.5]
-    assert client.predict({"x": ["ja", b"nein"]}, "text").tolist() == [b"ja", b"nein"]
-
-
-def test_ovmsclient_reads_metadata(client: Any) -> None:
-    tensor = {"shape": [-1, 4], "dtype": "DT_FLOAT"}
-    assert client.get_model_metadata("two") == {
-        "model_version": 1,
-        "inputs": {"a": tensor, "b": tensor},
-        "outputs": {"sum": tensor, "difference": tensor},
-    }
-
-
-def test_ovmsclient_reads_states(client: Any) -> None:
-    status = client.get_model_status("one")
-    assert status[1] == {"state": "AVAILABLE", "error_code": 0, "error_message": "OK"}
-    assert (status[2]["state"], status[2]["error_code"]) == ("LOADING", 2)
-    assert "model.bin" in status[2]["error_message"]
-
-
-@pytest.mark.parametrize(
-    ("inputs", "model", "version", "error"),
-    [
-        ({"x": [1.0, 2.0]}, "nope", 0, "ModelNotFoundError"),
-        ({"x": [1.0, 2.0]}, "one", 9, "ModelNotFoundError"),
-        ({"x": [1.0]}, "one", 0, "InvalidInputError"),
-        ({"y": [1.0, 2.0]}, "one", 0, "InvalidInputError"),
-    ],
-)
-def test_ovmsclient_knows_the_errors(
-    client: Any,
-    inputs: dict,
-    model: str,
-    version: int,
-    error: str,
-) -> None:
-    with pytest.raises(Exception, match="Error occurred during handling the request: ") as caught:
-        client.predict(inputs, model, version)
-    assert type(caught.value).__name__ == error

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's API over REST, through a real socket, and OVMS's own client."""
+"""TensorFlow Serving's API over REST, through a real socket."""
 
 import base64
 import http.client
@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import ovmsclient
 import pytest
 
 import small_models
@@ -224,41 +222,3 @@ def test_keys_guard_the_addresses(serve: Serve, place: Path) -> None:
     server = serve("--config_path", str(place), "--api_key_file", str(keys), rest=True)
     assert ask(server, "GET", "/v1/config")[0] == 401
     assert predict(server, "m", {"inputs": [[0, 0]]})[0] == 401
-
-
-# OVMS's own client
-
-
-@pytest.fixture
-def client(zoo: ServerProcess) -> Any:
-    return ovmsclient.make_http_client(zoo.rest_address)
-
-
-def test_ovmsclient_predicts(client: Any) -> None:
-    a, b = np.arange(4, dtype=np.float32)[None], np.ones((1, 4), np.float32)
-    got = client.predict({"a": a, "b": b}, "two")
-    assert {name: array.tolist() for name, array in got.items()} == {
-        "sum": (a + b).tolist(),
-        "difference": (a - b).tolist(),
-    }
-    assert client.predict({"x": np.array([1.5, 2.5], np.float32)}, "one").tolist() == [2.5, 3.5]
-
-
-def test_ovmsclient_reads_metadata_and_states(client: Any) -> None:
-    tensor = {"shape": [-1, 4], "dtype": "DT_FLOAT"}
-    assert client.get_model_metadata("two") == {
-        "model_version": 1,
-        "inputs": {"a": tensor, "b": tensor},
-        "outputs": {"sum": tensor, "difference": tensor},
-    }
-    assert client.get_model_status("one")[1] == {"state": "AVAILABLE", "error_code": 0, "error_message": "OK"}
-
-
-def test_ovmsclient_knows_the_errors(client: Any) -> None:
-    for model, inputs, error in (
-        ("nope", {"x": [1.0]}, "ModelNotFoundError"),
-        ("one", {"x": [1.0]}, "InvalidInputError"),
-    ):
-        with pytest.raises(Exception, match="Error occurred during handling the request: ") as caught:
-            client.predict(inputs, model)
-        assert type(caught.value).__name__ == error

@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
 from typing import Generic, TypeVar
@@ -15,6 +16,18 @@ SlotT = TypeVar("SlotT")
 
 # CPython takes no longer timeout for a lock (threading.TIMEOUT_MAX); a year is for ever here.
 _FOREVER_S = 365 * 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How many requests of `owner`, whose name begins every sentence, may wait for a slot, and for how many seconds.
+
+    `timeout_s` None waits without limit.
+    """
+
+    owner: str
+    most: int
+    timeout_s: float | None = None
 
 
 class _State(Enum):
@@ -37,20 +50,18 @@ class _Waiter(Generic[SlotT]):
 class SlotPool(Generic[SlotT]):
     """Lends slots, each to one request at a time, first come first served.
 
-    At most `max_queue` requests wait; one more is refused at once with `Overloaded`. A request leaves the queue when
-    its caller goes (`Cancelled`), when the caller's time is over (`DeadlineExceeded`), or after `queue_timeout_s`
-    seconds (`Overloaded`; None waits without limit).
+    At most `queue.most` requests wait; one more is refused at once with `Overloaded`. A request leaves the queue when
+    its caller goes (`Cancelled`), when the caller's time is over (`DeadlineExceeded`), or after `queue.timeout_s`
+    seconds (`Overloaded`).
     """
 
-    def __init__(self, slots: Iterable[SlotT], *, owner: str, max_queue: int, queue_timeout_s: float | None) -> None:
+    def __init__(self, slots: Iterable[SlotT], queue: Queue) -> None:
         self._free = deque(slots)
         self._size = len(self._free)
-        self._owner = owner
-        self._max_queue = max_queue
-        self._queue_timeout_s = queue_timeout_s
+        self._queue = queue
         self._waiters: deque[_Waiter[SlotT]] = deque()
         self._lock = threading.Lock()
-        self.admitted_at_once = len(self._free) + max_queue
+        self.admitted_at_once = len(self._free) + queue.most
 
     @property
     def lent(self) -> int:
@@ -58,43 +69,46 @@ class SlotPool(Generic[SlotT]):
         return self._size - len(self._free)
 
     @contextmanager
-    def slot(self, caller: Caller, *, admitted: bool = False) -> Iterator[SlotT]:
-        """Lend a slot for the time of the `with` block; who is `admitted` already is not refused for a full queue."""
-        slot = self._acquire(caller, admitted=admitted)
+    def slot(self, caller: Caller, *, admitted: bool = False, queue: Queue | None = None) -> Iterator[SlotT]:
+        """Lend a slot for the time of the `with` block; who is `admitted` already is not refused for a full queue.
+
+        `queue` is that of the one who asks, where several share the pool.
+        """
+        slot = self._acquire(caller, queue or self._queue, admitted=admitted)
         try:
             yield slot
         finally:
             self._release(slot)
 
-    def _acquire(self, caller: Caller, *, admitted: bool) -> SlotT:
+    def _acquire(self, caller: Caller, queue: Queue, *, admitted: bool) -> SlotT:
         with self._lock:
             if self._free:  # nobody waits: a released slot goes to a waiter before it counts as free
                 return self._free.popleft()
-            if len(self._waiters) >= self._max_queue and not admitted:
+            if len(self._waiters) >= queue.most and not admitted:
                 raise Overloaded(
-                    f"{self._owner}: {len(self._waiters)} requests are waiting already, "
+                    f"{queue.owner}: {len(self._waiters)} requests are waiting already, "
                     f"as many as max_queue allows; try again later"
                 )
             waiter = _Waiter[SlotT]()
             self._waiters.append(waiter)
-        return self._wait(waiter, caller)
+        return self._wait(waiter, caller, queue)
 
-    def _wait(self, waiter: _Waiter[SlotT], caller: Caller) -> SlotT:
+    def _wait(self, waiter: _Waiter[SlotT], caller: Caller, queue: Queue) -> SlotT:
         if not caller.add_callback(self._leave(waiter)):
             self._leave(waiter)()
         patience_s = caller.time_remaining()
-        timeout_s = min(patience_s, inf if self._queue_timeout_s is None else self._queue_timeout_s)
+        timeout_s = min(patience_s, inf if queue.timeout_s is None else queue.timeout_s)
         waiter.woken.wait(min(timeout_s, _FOREVER_S))
         with self._lock:
             if waiter.slot is not None:
                 return waiter.slot
             if waiter.state is _State.GONE:
-                raise Cancelled(f"{self._owner}: the caller went away while the request was waiting")
+                raise Cancelled(f"{queue.owner}: the caller went away while the request was waiting")
             waiter.state = _State.GONE
             self._waiters.remove(waiter)
         if timeout_s >= patience_s:
-            raise DeadlineExceeded(f"{self._owner}: the deadline passed while the request was waiting for its turn")
-        raise Overloaded(f"{self._owner}: no turn came within {timeout_s:g} s, as long as queue_timeout allows")
+            raise DeadlineExceeded(f"{queue.owner}: the deadline passed while the request was waiting for its turn")
+        raise Overloaded(f"{queue.owner}: no turn came within {timeout_s:g} s, as long as queue_timeout allows")
 
     def _leave(self, waiter: _Waiter[SlotT]) -> Callable[[], None]:
         def leave() -> None:

@@ -15,6 +15,7 @@ from ovserve.pipelines.run import Run
 from ovserve.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
+from ovserve.serving.decoding_turns import DecodingTurns
 from ovserve.serving.encoded import EncodedInputs
 from ovserve.serving.in_flight import InFlight
 from ovserve.serving.labels import Labels, read_labels
@@ -38,7 +39,7 @@ class Pipeline:
     the members are shared, first come first served, with those who ask the members themselves.
     """
 
-    def __init__(self, config: ModelConfig, plan: Plan, members: Mapping[str, Servable]) -> None:
+    def __init__(self, config: ModelConfig, plan: Plan, members: Mapping[str, Servable], turns: DecodingTurns) -> None:
         self.config = config
         platform = _PLATFORM if config.declared is None else _PLATFORM_OF_AN_ENSEMBLE
         self.metadata = Metadata(plan.name, VERSION, platform, plan.inputs, plan.outputs)
@@ -57,6 +58,7 @@ class Pipeline:
             self._signature.label,
             plan.inputs,
             config,
+            turns,
             slots=self.slots,
             demultiplexed=plan.demultiplies is not None,
         )
@@ -80,18 +82,21 @@ class Pipeline:
             raise Overloaded(
                 f"{self._signature.label}: {self.admitted_at_once} requests are being answered already; try again later"
             )
+        begun_ns = perf_counter_ns()
         try:
-            request = self._encoded.decode(request, caller, admitted=True)
+            request, decoded_ns = self._encoded.decode(request, caller, admitted=True)
             self._signature.check(request)
             with ExitStack() as leases:
                 for servable in (self, *self.members.values()):
                     leases.enter_context(servable.in_flight)
-                return self._run(request, caller)
+                ran = self._run(request, caller, begun_ns).prepared_in(decoded_ns)
+            self.statistics.succeed(perf_counter_ns() - begun_ns, ran, batch.size(self.config, request.inputs))
+            return InferResponse(self.metadata.name, self.metadata.version, ran.outputs, request.id, ran)
         finally:
             self._admitted.release()
 
-    def _run(self, request: InferRequest, caller: Caller) -> InferResponse:
-        begun_ns = perf_counter_ns()
+    def _run(self, request: InferRequest, caller: Caller, begun_ns: int) -> Ran:
+        started_ns = perf_counter_ns()
         run = Run(self.plan, self.members, caller, request_id=request.id, executor=self._executor, width=self.slots)
         try:
             outputs = run.answer(request.inputs, request.outputs)
@@ -99,10 +104,7 @@ class Pipeline:
             if not isinstance(error, _REFUSALS):
                 self.statistics.fail(perf_counter_ns() - begun_ns)
             raise type(error)(f"{self._signature.label}: {error}") from error
-        took_ns = perf_counter_ns() - begun_ns
-        ran = Ran(outputs, took_ns, nodes=run.node_runs)
-        self.statistics.succeed(took_ns, ran, batch.size(self.config, request.inputs))
-        return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id, ran)
+        return Ran(outputs, perf_counter_ns() - started_ns, nodes=run.node_runs)
 
 
 def _labels(config: ModelConfig, plan: Plan, members: Mapping[str, Servable]) -> Labels:

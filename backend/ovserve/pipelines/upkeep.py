@@ -12,6 +12,7 @@ from ovserve.pipelines.graph import WrongPipeline
 from ovserve.pipelines.pipeline import VERSION, Pipeline
 from ovserve.pipelines.plan import Member, plan
 from ovserve.serving import agreement
+from ovserve.serving.decoding_turns import DecodingTurns
 from ovserve.serving.registry import Registry, State, VersionStatus
 from ovserve.serving.servable import Servable
 
@@ -35,8 +36,9 @@ class Upkeep:
     without one of its models is not ready, and says why.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, turns: DecodingTurns) -> None:
         self._registry = registry
+        self._turns = turns
         self._bases: dict[str, tuple[_Basis, _Basis]] = {}  # of the configuration, and of the last one that was right
         self._good: dict[str, ModelConfig] = {}
 
@@ -75,18 +77,27 @@ class Upkeep:
 
     def _make(self, name: str, basis: _Basis, before: _Basis) -> tuple[_Basis, _Basis]:
         """Make the pipeline, or what stands in for it; return what it now depends on."""
-        made = _made(basis)
+        made = self._made(basis)
         if isinstance(made, Pipeline):
             self._good[name] = basis.config
             self._serve(name, made)
             return basis, basis
-        kept = _made(before) if before.config != basis.config else None
+        kept = self._made(before) if before.config != basis.config else None
         if isinstance(kept, Pipeline):
             kept.note = f"its configuration has changed and cannot be used, the one before it is: {made}"
             self._serve(name, kept)
         else:
             self._put(name, VersionStatus(State.LOADING, cause=None if basis.is_waiting else made))
         return basis, before
+
+    def _made(self, basis: _Basis) -> Pipeline | str:
+        """Make the pipeline, or say why it cannot be."""
+        if basis.absence is not None:
+            return basis.absence
+        try:
+            return _planned(basis.config, basis.members, self._turns)
+        except (WrongPipeline, WrongTritonConfig, LoadFailed) as error:
+            return str(error)
 
     def _serve(self, name: str, pipeline: Pipeline) -> None:
         if pipeline.note is not None:
@@ -120,20 +131,10 @@ def _is_part_of_itself(config: ModelConfig, configured: Mapping[str, ModelConfig
     return config.name in reached
 
 
-def _made(basis: _Basis) -> Pipeline | str:
-    """Make the pipeline, or say why it cannot be."""
-    if basis.absence is not None:
-        return basis.absence
-    try:
-        return _planned(basis.config, basis.members)
-    except (WrongPipeline, WrongTritonConfig, LoadFailed) as error:
-        return str(error)
-
-
-def _planned(config: ModelConfig, members: Mapping[str, Servable]) -> Pipeline:
+def _planned(config: ModelConfig, members: Mapping[str, Servable], turns: DecodingTurns) -> Pipeline:
     assert config.pipeline is not None  # noqa: S101 - that is what makes it a pipeline's
     found = {node: Member(_label(member), member.taken, member.metadata.outputs) for node, member in members.items()}
-    pipeline = Pipeline(config, plan(config.pipeline, found), members)
+    pipeline = Pipeline(config, plan(config.pipeline, found), members, turns)
     if config.declared is not None:
         agreement.check(config.declared, pipeline.metadata)
     return pipeline

@@ -36,7 +36,11 @@ def write(outcome: Outcome) -> None:
     }
     times = outcome.times
     if times is not None:
-        fields |= {"queue_us": times.queue_ns // _US, "infer_us": times.infer_ns // _US}
+        fields |= {
+            "queue_us": times.queue_ns // _US,
+            "input_us": times.input_ns // _US,
+            "infer_us": times.infer_ns // _US,
+        }
     fields |= {"total_us": outcome.total_ns // _US, "code": outcome.code}
     if outcome.code != OK:
         fields["reason"] = outcome.reason

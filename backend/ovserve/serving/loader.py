@@ -11,7 +11,8 @@ from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import find_files
 from ovserve.repository.mapping import read_mapping
 from ovserve.serving import agreement
-from ovserve.serving.labels import Labels, read_labels
+from ovserve.serving.decoding_turns import DecodingTurns
+from ovserve.serving.labels import read_labels
 from ovserve.serving.model import Model
 from ovserve.serving.python import PythonServable
 from ovserve.serving.servable import Servable
@@ -20,21 +21,22 @@ from ovserve.serving.warm_up import warm_up
 logger = get_logger("ovserve.load")
 
 
-def load_version(engine: Engine, config: ModelConfig, version: int, place: Path) -> Servable:
+def load_version(engine: Engine, turns: DecodingTurns, config: ModelConfig, version: int, place: Path) -> Servable:
     """Load the version that lies in `place`, a folder or a file; raises `LoadFailed` with the cause."""
     declared = config.declared
-    labels = read_labels(config)
     if declared is not None and declared.document.get("backend") == "python":
         file = place / (declared.file_name or "model.py") if place.is_dir() else place
-        return PythonServable(config, version, load_python(file, declared, name=config.name, version=version), labels)
-    return _load_openvino(engine, config, version, place, labels)
+        return PythonServable(
+            config, version, load_python(file, declared, name=config.name, version=version), read_labels(config)
+        )
+    return _load_openvino(engine, turns, config, version, place)
 
 
-def _load_openvino(engine: Engine, config: ModelConfig, version: int, place: Path, labels: Labels) -> Model:
+def _load_openvino(engine: Engine, turns: DecodingTurns, config: ModelConfig, version: int, place: Path) -> Model:
     declared = config.declared
     files = find_files(place / declared.file_name if declared is not None else place)
     loaded = engine.load(files, read_mapping(files.folder), config)
-    model = Model(config, version, loaded, labels)
+    model = Model(config, version, loaded, turns, read_labels(config))
     if declared is not None:
         try:
             agreement.check(declared, model.metadata)

@@ -6,12 +6,13 @@ from time import perf_counter_ns
 from ovserve.config.model import ModelConfig
 from ovserve.engine.dynamic import AutoAxes
 from ovserve.engine.openvino import LoadedModel
-from ovserve.engine.pool import SlotPool
+from ovserve.engine.pool import Queue, SlotPool
 from ovserve.engine.reshaper import Reshaper, Slots
 from ovserve.errors import InferenceFailed, InvalidInput
 from ovserve.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
+from ovserve.serving.decoding_turns import DecodingTurns
 from ovserve.serving.encoded import EncodedInputs
 from ovserve.serving.in_flight import InFlight
 from ovserve.serving.labels import Labels
@@ -26,7 +27,14 @@ PLATFORM = "OpenVINO"
 class Model:
     """One loaded version of one model (a `Servable`)."""
 
-    def __init__(self, config: ModelConfig, version: int, loaded: LoadedModel, labels: Labels | None = None) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        version: int,
+        loaded: LoadedModel,
+        turns: DecodingTurns,
+        labels: Labels | None = None,
+    ) -> None:
         self.config = config
         self.metadata = Metadata(config.name, version, PLATFORM, loaded.inputs, loaded.outputs)
         self.slots = len(loaded.slots)
@@ -40,17 +48,13 @@ class Model:
         self._signature = Signature(
             f"model '{config.name}' version {version}", loaded.inputs, loaded.outputs, self.auto
         )
-        self._encoded = EncodedInputs(self._signature.label, self.taken, config, slots=self.slots)
+        self._encoded = EncodedInputs(self._signature.label, self.taken, config, turns, slots=self.slots)
         self._dry_run = loaded.dry_run
         self._general = loaded.slots
         self._variants = None if loaded.reshaper is None else self._make_variants(loaded.reshaper)
         # A turn is the place of a slot: every variant has one there, so no two turns ever want the same slot.
-        self._turns = SlotPool(
-            range(self.slots),
-            owner=self._signature.label,
-            max_queue=config.queue_for(self.slots),
-            queue_timeout_s=config.queue_timeout or None,
-        )
+        queue = Queue(self._signature.label, config.queue_for(self.slots), config.queue_timeout or None)
+        self._turns = SlotPool(range(self.slots), queue)
 
     def _make_variants(self, reshaper: Reshaper) -> Variants[Slots]:
         return Variants(
@@ -89,12 +93,12 @@ class Model:
         return self._signature.taken
 
     def infer(self, request: InferRequest, caller: Caller, *, admitted: bool = False) -> InferResponse:
-        request = self._encoded.decode(request, caller, admitted=admitted)
-        self._signature.check(request)
         begun_ns = perf_counter_ns()
+        request, decoded_ns = self._encoded.decode(request, caller, admitted=admitted)
+        self._signature.check(request)
         with self.in_flight:
             try:
-                ran = self._run(request, caller, admitted=admitted)
+                ran = self._run(request, caller, admitted=admitted).prepared_in(decoded_ns)
             except (InferenceFailed, InvalidInput) as error:
                 self.statistics.fail(perf_counter_ns() - begun_ns)
                 raise type(error)(f"{self._signature.label}: {error}") from error

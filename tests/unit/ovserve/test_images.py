@@ -121,12 +121,23 @@ def test_a_layout_of_something_else_is_refused_in_ovmss_words() -> None:
         decode(planned((3, 1, 1, 1), layout="CHWN"), png(RED))
 
 
-@pytest.mark.parametrize("size", [(40, 30), (700, 900)])
+@pytest.mark.parametrize("size", [(10, 9), (40, 30), (700, 900), (1400, 1600)])
 @pytest.mark.parametrize("dtype", [DType.UINT8, DType.FP32, DType.INT16, DType.FP64])
 def test_resized_as_opencv_does_after_the_conversion(dtype: DType, size: tuple[int, int]) -> None:
     picture = noise(*size)
     expected = cv2.resize(picture.astype(dtype.numpy), (16, 20))
     assert (decode(planned((1, 20, 16, 3), dtype), png(picture))[0] == expected).all()
+    transposed = decode(planned((1, 3, 20, 16), dtype, "NCHW"), png(picture))[0]
+    assert (transposed == expected.transpose(2, 0, 1)).all()
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize("dtype", [DType.UINT8, DType.FP32, DType.FP16])
+def test_resized_with_other_channels(dtype: DType, channels: int) -> None:
+    picture = noise(40, 30, channels)
+    expected = cv2.resize(picture.astype(np.float32 if dtype is DType.FP16 else dtype.numpy), (16, 20))
+    found = decode(planned((2, 20, 16, channels), dtype), png(picture), png(picture))
+    assert (found == expected.reshape(20, 16, channels).astype(dtype.numpy)).all()
 
 
 def test_a_jpeg_is_what_opencv_makes_of_it() -> None:

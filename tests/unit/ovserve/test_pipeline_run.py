@@ -27,6 +27,7 @@ from ovserve.errors import (
 from ovserve.pipelines.pipeline import Pipeline
 from ovserve.pipelines.plan import Member, plan
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata, Patient
+from ovserve.serving.decoding_turns import make_decoding_turns
 from ovserve.serving.in_flight import InFlight
 from ovserve.serving.labels import Labels
 from ovserve.serving.statistics import Statistics
@@ -73,7 +74,9 @@ def piped(*nodes: dict[str, Any], members: Mapping[str, Served], **fields: Any) 
     found = {
         name: Member("model 'm' version 1", member.taken, member.metadata.outputs) for name, member in members.items()
     }
-    return Pipeline(ModelConfig(name="p", base_path="p", pipeline=config), plan(config, found), members)
+    return Pipeline(
+        ModelConfig(name="p", base_path="p", pipeline=config), plan(config, found), members, make_decoding_turns()
+    )
 
 
 def ask(one: Pipeline, caller: Caller | None = None, outputs: frozenset[str] | None = None, **arrays: Array) -> Any:

@@ -7,7 +7,7 @@ from math import inf
 
 import pytest
 
-from ovserve.engine.pool import SlotPool
+from ovserve.engine.pool import Queue, SlotPool
 from ovserve.errors import Cancelled, DeadlineExceeded, Overloaded
 
 
@@ -36,7 +36,7 @@ class FakeCaller:
 
 
 def pool_of(slots: int, *, max_queue: int = 10, queue_timeout_s: float | None = None) -> SlotPool[int]:
-    return SlotPool(range(slots), owner="model 'm' version 1", max_queue=max_queue, queue_timeout_s=queue_timeout_s)
+    return SlotPool(range(slots), Queue("model 'm' version 1", max_queue, queue_timeout_s))
 
 
 @pytest.fixture

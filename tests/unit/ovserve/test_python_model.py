@@ -81,7 +81,7 @@ def test_an_async_model_that_exits_answers_the_next_request(tmp_path: Path) -> N
 
 def test_a_task_left_behind_by_an_async_model_that_exits_does_no_harm(tmp_path: Path) -> None:
     text = source(
-        "self.task = asyncio.ensure_future(self.leave())\nawait asyncio.sleep(0.01)\n" + replying(ARRAY),
+        "self.task = asyncio.ensure_future(self.leave())\nawait asyncio.sleep(0)\n" + replying(ARRAY),
         top="import asyncio",
         methods="async def leave(self): raise SystemExit(1)",
     ).replace("def execute", "async def execute")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from encoded_pictures import noise, png
 from ovserve.config.declared import TritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.engine.python_backend.python_model import load_python
@@ -65,6 +66,26 @@ def test_it_says_what_does_not_fit(served: PythonServable) -> None:
         ask(served, "INT8", x=[1])
     with pytest.raises(WrongShape, match=r"Expected: \(-1\)"):
         ask(served, x=[[1]])
+
+
+def test_pictures_are_not_decoded_for_it(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(SOURCE.replace('"dims": [-1], "optional"', '"dims": [-1, 4, 4, 3], "optional"'))
+    loaded = load_python(tmp_path / "model.py", TritonConfig("m"), name="m", version=1)
+    served = PythonServable(ModelConfig(name="m", base_path=tmp_path), 1, loaded)
+    sentence = (
+        r"^model 'm' version 1: input 'x' expects datatype FP32, got BYTES; images are not decoded for a Python model, "
+        r"which gets the files where it declares TYPE_STRING$"
+    )
+    with pytest.raises(WrongDatatype, match=sentence):
+        ask(served, "BYTES", x=[png(noise(4, 4))])
+
+
+def test_it_gets_files_as_they_are_where_it_declares_strings(tmp_path: Path) -> None:
+    text = SOURCE.replace("TYPE_FP32", "TYPE_STRING").replace('found["x"][0] < 0', "False").replace("sum(", "min(")
+    (tmp_path / "model.py").write_text(text)
+    loaded = load_python(tmp_path / "model.py", TritonConfig("m"), name="m", version=1)
+    served = PythonServable(ModelConfig(name="m", base_path=tmp_path), 1, loaded)
+    assert ask(served, "BYTES", x=[png(noise(4, 4))]).tolist() == [png(noise(4, 4))]
 
 
 def test_its_failure_is_told_once_with_its_name(served: PythonServable) -> None:

@@ -238,8 +238,7 @@ METADATA = Metadata(
 )
 
 
-def test_metadata_is_printed_as_ovms_prints_it() -> None:
-    expected = """{
+METADATA_TEXT = """{
  "modelSpec": {
   "name": "dummy",
   "signatureName": "",
@@ -291,7 +290,10 @@ def test_metadata_is_printed_as_ovms_prints_it() -> None:
  }
 }
 """
-    assert metadata.to_json(METADATA) == expected
+
+
+def test_metadata_is_printed_as_ovms_prints_it() -> None:
+    assert metadata.to_json(METADATA) == METADATA_TEXT
 
 
 def test_the_printed_metadata_says_what_the_message_says() -> None:

@@ -13,6 +13,7 @@ from ovserve.engine.openvino import Engine
 from ovserve.errors import LoadFailed
 from ovserve.repository.layout import find_files
 from ovserve.repository.mapping import NameMapping
+from ovserve.serving.decoding_turns import make_decoding_turns
 from ovserve.serving.model import Model
 from ovserve.serving.warm_up import warm_up
 from ovserve.tensors import DType
@@ -75,7 +76,7 @@ def folder(tmp_path: Path) -> Path:
 def run(wanted: SampleInput, folder: Path) -> None:
     saved = small_models.save(small_models.add_one([-1, 2]), folder / "1")
     config = ModelConfig(name="m", base_path=folder)
-    model = Model(config, 1, Engine().load(find_files(saved), NameMapping(), config))
+    model = Model(config, 1, Engine().load(find_files(saved), NameMapping(), config), make_decoding_turns())
     warm_up(model, (Sample("s", {"x": wanted}),), folder)
 
 

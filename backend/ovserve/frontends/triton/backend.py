@@ -23,6 +23,7 @@ from ovserve.frontends.triton.status import failure
 from ovserve.observability.logs import get_logger
 from ovserve.requests import InferRequest, Patient
 from ovserve.serving import agreement
+from ovserve.serving.decoding_turns import make_decoding_turns
 from ovserve.serving.loader import load_version
 from ovserve.serving.servable import Servable
 
@@ -79,7 +80,7 @@ def _load(pb: Any, config: TritonConfig, version: int) -> Servable:
     if not place.exists():
         raise WrongTritonConfig(f"default_model_filename '{config.file_name}' is not there")
     wanted = share(to_model_config(config, place), config.instances, len(os.sched_getaffinity(0)))
-    model = load_version(Engine(), wanted, version, place)
+    model = load_version(Engine(), make_decoding_turns(), wanted, version, place)
     agreement.check(config, model.metadata)
     return model
 

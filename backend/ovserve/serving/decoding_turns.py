@@ -1,0 +1,19 @@
+"""Turns to decode pictures, of all that is served in the process together."""
+
+import os
+from typing import TypeAlias
+
+from ovserve.engine.pool import Queue, SlotPool
+
+DecodingTurns: TypeAlias = SlotPool[int]
+
+CORES = os.cpu_count() or 1
+
+
+def make_decoding_turns() -> DecodingTurns:
+    """Make as many as there are cores: more would take memory for nothing.
+
+    Each model lets as many of its own come here at the same time, and has the others wait in a queue of its own. So
+    nobody is refused here, and a model that is asked a lot does not keep the others waiting.
+    """
+    return SlotPool(range(CORES), Queue("decoding", 0))
