@@ -403,6 +403,7 @@ WRONG = {
     "otlp_endpoint": ["", "x y", "ftp://127.0.0.1:4317", "http://127.0.0.1:4318/v1/traces"],
     "rest_port": ["-1", "65536", "x", ""],
     "rest_max_body_bytes": ["1023", "2147483648", "x", ""],
+    "rest_max_connections": ["0", "-1", "1000001", "x", ""],
     "rest_bind_address": ["300.1.1.1", "a b", ""],
     "rest_workers": ["1", "10001", "x", ""],
     "grpc_workers": ["0", "100000", "x", ""],

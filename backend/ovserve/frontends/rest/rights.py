@@ -24,6 +24,9 @@ RIGHTS: Sequence[tuple[re.Pattern[str], Right | None]] = [
         (rf"{_MODEL}/stats", Right.METRICS),
         (r"/v2/repository/index", Right.INFERENCE),
         (r"/v2/systemsharedmemory/.*", Right.MANAGEMENT),
+        (r"/v2/logging", Right.MANAGEMENT),
+        (r"/v2/trace/setting", Right.MANAGEMENT),
+        (rf"{_MODEL}/trace/setting", Right.MANAGEMENT),
         (r"/v2", Right.INFERENCE),
         (rf"{_MODEL}(/config|/infer)?", Right.INFERENCE),
         (r"/v1/config", Right.INFERENCE),
@@ -31,6 +34,8 @@ RIGHTS: Sequence[tuple[re.Pattern[str], Right | None]] = [
         (r"/v1/models/[^/]+(/versions/[^/]+)?(/metadata)?", Right.INFERENCE),
     )
 ]
+
+_PROBE = re.compile(rf"/v2/health/(live|ready)|{_MODEL}/ready")
 
 # What the table does not name is refused to all but those who may do everything that matters.
 UNNAMED = Right.MANAGEMENT
@@ -54,6 +59,11 @@ class RightsCheck:
                 await refusal(error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def is_probe(path: str) -> bool:
+    """Tell whether an address, still encoded, is asked by those who watch over the server."""
+    return _PROBE.fullmatch(path) is not None
 
 
 def right_for(path: str) -> Right | None:
