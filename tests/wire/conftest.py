@@ -12,7 +12,7 @@ from wire_server import Wire
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server for all of this folder: what one test does to it, the next one would notice."""
     root = wire_server.lay_out(tmp_path_factory.mktemp("zoo"))
-    server = ServerProcess("--model_repository", str(root), "--nireq", "3", rest=True)
+    server = ServerProcess("--model_repository", str(root), "--nireq", "3", "--metrics_enable", rest=True)
     yield server
     assert server.stop() == 0
     assert "internal error" not in server.log

@@ -1,14 +1,9 @@
-"""Which right each address needs, and its check before anything of the body is read."""
+"""Which right each address needs."""
 
 import re
 from collections.abc import Sequence
 
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from ovserve.errors import OVServeError
-from ovserve.frontends.rest.answers import refusal
-from ovserve.security.keys import Keys, Right, presented_key
+from ovserve.security.keys import Right
 
 _MODEL = r"/v2/models/[^/]+(/versions/[^/]+)?"
 
@@ -39,26 +34,6 @@ _PROBE = re.compile(rf"/v2/health/(live|ready)|{_MODEL}/ready")
 
 # What the table does not name is refused to all but those who may do everything that matters.
 UNNAMED = Right.MANAGEMENT
-
-
-class RightsCheck:
-    """Refuses requests whose key lacks the right."""
-
-    def __init__(self, app: ASGIApp, keys: Keys) -> None:
-        self._app = app
-        self._keys = keys
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        right = right_for(scope["path"])
-        if right is not None:
-            headers = Headers(scope=scope)
-            presented = presented_key(headers.get("authorization"), headers.get("x-api-key"))
-            try:
-                self._keys.check(presented, right, f"{scope['method']} {scope['path']}")
-            except OVServeError as error:
-                await refusal(error)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
 
 
 def is_probe(path: str) -> bool:
