@@ -17,11 +17,12 @@ from tritonclient.grpc import service_pb2 as pb
 import ovserve
 import small_models
 from encoded_pictures import handmade_png, jpeg, noise, png
+from http_door import HttpDoor
 from ovserve.errors import WrongContent, WrongDatatype, WrongShape
 from pipelines import document, node
 from server_process import ServerProcess
-from tfs_wire import TfsWire
-from wire_server import Wire, raw_strings, texts
+from tfs_wire import PREDICTION, TfsWire, predict_request
+from wire_server import Wire, assert_probes, raw_strings, texts
 
 Serve = Callable[..., ServerProcess]
 
@@ -73,8 +74,12 @@ def server(folder: Path) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def wire(server: ServerProcess) -> Iterator[Wire]:
+    """A connection; when the test ends, a good request and the probes are answered."""
     wire = Wire(server.address)
     yield wire
+    picture = noise(8, 8)
+    assert (wire.infer(request("declared", png(picture))).outputs["y"][0, 0] == summed(picture)).all()
+    assert_probes(wire, "declared")
     wire.close()
 
 
@@ -200,6 +205,37 @@ def test_over_rest_what_is_no_image_is_told_with_400(server: ServerProcess) -> N
     status, answer = post(server, "declared", json.dumps(body).encode(), {})
     assert status == 400
     assert "input 'x': image 0 is neither JPEG nor PNG" in answer["error"]
+
+
+HUGE = handmade_png(10_000, 10_000)
+HUGE_IN_BASE64 = {"b64": base64.b64encode(HUGE).decode()}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        (
+            "/v2/models/{}/infer",
+            (head := b'{"inputs":[{"name":"x","shape":[1],"datatype":"BYTES"}]}') + HUGE,
+            {"Inference-Header-Content-Length": str(len(head))},
+        ),
+        ("/v1/models/{}:predict", json.dumps({"instances": [{"x": HUGE_IN_BASE64}]}).encode(), {}),
+    ],
+    ids=["KServe", "TensorFlow Serving"],
+)
+def test_a_header_of_100_million_pixels_is_refused_over_rest(
+    server: ServerProcess, wire: Wire, path: str, body: bytes, headers: dict[str, str]
+) -> None:
+    status, answer = post(server, "declared", body, headers, path=path)
+    assert status == 400
+    assert "image 0 has 10000x10000 pixels, expected at most 64000000" in answer["error"]
+    HttpDoor(server.rest_address).assert_probes("declared")
+
+
+def test_a_header_of_100_million_pixels_is_refused_by_tensorflow_servings_api(wire: Wire) -> None:
+    answer = TfsWire(wire.channel).call(f"{PREDICTION}Predict", predict_request("declared", {"x": texts(HUGE)}))
+    assert answer.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "image 0 has 10000x10000 pixels, expected at most 64000000" in answer.details
 
 
 @pytest.mark.parametrize("shape", ["instances", "inputs"])

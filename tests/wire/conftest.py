@@ -26,6 +26,7 @@ def wire(server: ServerProcess) -> Iterator[Wire]:
     yield wire
     assert server.process.poll() is None, server.log
     wire_server.assert_answers_right(wire)
+    wire_server.assert_probes(wire, "dyn")
     wire.close()
 
 
@@ -38,4 +39,5 @@ def door(server: ServerProcess) -> Iterator[HttpDoor]:
     x = {"name": "a", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}
     answer = door.infer("dyn", {"inputs": [x, {**x, "name": "b"}]})
     assert [output["data"] for output in answer.json["outputs"]] == [[2, 4, 6, 8], [0, 0, 0, 0]]
+    door.assert_probes("dyn")
     door.close()

@@ -142,6 +142,18 @@ def test_500_silent_connections_take_no_place_from_those_that_ask(start: Start, 
     assert is_ended(silent[0])
 
 
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"GET /v2", b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"],
+    ids=["silent", "half a head", "asked"],
+)
+def test_500_idle_connections_disturb_nobody(server: ServerProcess, stack: ExitStack, said: bytes) -> None:
+    for _ in range(500):
+        idle = stack.enter_context(socket.create_connection(("127.0.0.1", server.rest_port), 60))
+        idle.sendall(said)
+    assert_well(server.rest_address)
+
+
 def test_who_makes_room_gets_what_was_answered(start: Start, stack: ExitStack) -> None:
     address = start()
     x = np.arange(1 << 22, dtype=np.float32)
