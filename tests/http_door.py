@@ -61,6 +61,13 @@ class HttpDoor:
                 got += part
         return got
 
+    def assert_probes(self, model: str) -> None:
+        """What an orchestrator asks, on a connection of its own as it does."""
+        for path in ("/v2/health/live", "/v2/health/ready", f"/v2/models/{model}/ready"):
+            probe = HttpDoor(f"{self.host}:{self.port}")
+            assert probe.get(path).status == 200
+            probe.close()
+
     def close(self) -> None:
         self._connection.close()
 

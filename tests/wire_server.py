@@ -10,6 +10,7 @@ import grpc
 import numpy as np
 import openvino as ov
 from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from openvino import opset13 as ops
 from tritonclient.grpc import service_pb2 as pb
 
@@ -186,6 +187,15 @@ def answer(call: grpc.Future) -> Answer:
     code, details = call.code(), call.details() or ""
     assert not INDISCREET.search(details), details
     return Answer(code, details, call.result() if code is grpc.StatusCode.OK else b"")
+
+
+def assert_probes(wire: Wire, model: str) -> None:
+    """What an orchestrator asks."""
+    assert pb.ServerLiveResponse.FromString(wire.call("ServerLive", b"").data).live
+    assert pb.ServerReadyResponse.FromString(wire.call("ServerReady", b"").data).ready
+    assert pb.ModelReadyResponse.FromString(wire.call("ModelReady", pb.ModelReadyRequest(name=model)).data).ready
+    health = health_pb2_grpc.HealthStub(wire.channel).Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_S)
+    assert health.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def assert_answers_right(wire: Wire) -> None:

@@ -141,6 +141,7 @@ def _rest(core: Core, port: int, certificates: Certificates | None) -> _Door:
         core.registry,
         core.shared_memory,
         max_body_bytes=settings.rest_max_body_bytes,
+        max_connections=settings.rest_max_connections,
         cors=settings.cors,
         certificates=certificates,
         keys=core.keys,

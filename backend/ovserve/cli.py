@@ -16,6 +16,7 @@ from cyclopts import App, Parameter
 from ovserve.bench.command import bench
 from ovserve.bench.load import BenchFailed
 from ovserve.command_line import ENVIRONMENT, TwoNames, prepare, two_variables
+from ovserve.config.redacted import redacted, without_pem
 from ovserve.config.settings import Settings
 from ovserve.config_commands import CommandFailed, WrongUsage, add_to_config, list_models, remove_from_config
 from ovserve.default_repository import default_repository
@@ -173,7 +174,7 @@ def _usage(error: cyclopts.CycloptsError) -> str:
     if isinstance(error, cyclopts.RepeatArgumentError) and error.token.source == "env":
         return two_variables(str(error.token.keyword), os.environ)
     cause = error.__cause__
-    return _wrong_settings(cause) if isinstance(cause, pydantic.ValidationError) else str(error)
+    return _wrong_settings(cause) if isinstance(cause, pydantic.ValidationError) else redacted(str(error))
 
 
 def _wrong_settings(error: pydantic.ValidationError) -> str:
@@ -183,9 +184,9 @@ def _wrong_settings(error: pydantic.ValidationError) -> str:
     if not first["loc"]:
         return message
     flag = str(first["loc"][0])
-    return f"--{flag} (or OVSERVE_{flag.upper()}): {message}, got '{first['input']}'"
+    return f"--{flag} (or OVSERVE_{flag.upper()}): {message}, got '{redacted(str(first['input']))}'"
 
 
 def _fail(sentence: str, code: int) -> int:
-    print(f"ovserve: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"ovserve: {' '.join(without_pem(sentence).split())}", file=sys.stderr)
     return code

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ovserve.config.metrics import SHOWN
 from ovserve.config.ovms_json import read_config
+from ovserve.config.redacted import redacted
 from ovserve.config.settings import Settings
 from ovserve.control import Control, IndexRow
 from ovserve.dataplane import DataPlane
@@ -20,6 +21,7 @@ from ovserve.pipelines.upkeep import Upkeep
 from ovserve.repository.source import Source
 from ovserve.security.key_file import make_keys
 from ovserve.security.keys import Keys
+from ovserve.security.refusals import Refusals
 from ovserve.seeing import request_log
 from ovserve.serving.decoding_turns import make_decoding_turns
 from ovserve.serving.following import Following
@@ -33,6 +35,7 @@ from ovserve.sources import absolute, make_source, make_uploads
 if TYPE_CHECKING:
     from ovserve.seeing.spans import Spans
 
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _ONE_KEY = "API_KEY"  # as OVMS
 
 logger = get_logger("ovserve")
@@ -134,7 +137,7 @@ def compose(settings: Settings) -> Core:
         spans=None if spans is None else spans.record,
     )
     shared_memory = SharedMemory(is_open=may_manage)
-    metrics = _metrics(settings, registry)
+    metrics = _metrics(settings, registry, None if keys is None else keys.refusals)
     return Core(settings, registry, dataplane, control, shared_memory, source, reconciler, keys, metrics, spans)
 
 
@@ -142,6 +145,9 @@ def _spans(settings: Settings) -> "Spans | None":
     if not settings.makes_spans:
         return None
     flag = "--tracing" if settings.otlp_endpoint is None else "--otlp_endpoint"
+    for name in _ENDPOINTS if settings.otlp_endpoint is None else ():
+        if "@" in os.environ.get(name, ""):
+            raise CannotStart(f"{flag}: {name} names a user, whom OTLP over gRPC does not tell: use headers")
     try:
         from ovserve.seeing import spans  # noqa: PLC0415 - an extra, only for those who ask
     except ImportError as error:
@@ -149,13 +155,13 @@ def _spans(settings: Settings) -> "Spans | None":
     try:
         return spans.to_collector(settings.otlp_endpoint)
     except Exception as error:  # whatever its environment variables hold
-        raise CannotStart(f"{flag}: {error}") from error
+        raise CannotStart(f"{flag}: {redacted(str(error))}") from error
 
 
-def _metrics(settings: Settings, registry: Registry) -> Metrics | None:
+def _metrics(settings: Settings, registry: Registry, refusals: Refusals | None) -> Metrics | None:
     """Make what --metrics_enable asks for, or config.json's `monitoring`."""
     if settings.metrics_enable:
-        return Metrics(registry, settings.families, triton=settings.triton_metrics)
+        return Metrics(registry, settings.families, triton=settings.triton_metrics, refusals=refusals)
     if settings.config_path is None:
         return None
     try:
@@ -166,7 +172,7 @@ def _metrics(settings: Settings, registry: Registry) -> Metrics | None:
         return None
     if not settings.rest_port:
         raise CannotStart("rest_port setting is missing, metrics are enabled on rest port")
-    return Metrics(registry, monitoring.metrics.metrics_list or SHOWN)
+    return Metrics(registry, monitoring.metrics.metrics_list or SHOWN, refusals=refusals)
 
 
 def _engine(settings: Settings) -> Engine:

@@ -122,13 +122,13 @@ class DataPlane:
             if version in (None, number)
         ]
 
-    def trace_settings(self, changes: Changes, model: str = "") -> TraceSettings:
-        """Change what is traced of all models or of one, and tell what is in force then.
+    def trace_settings(self, changes: Changes, model: str = "", version: int | None = None) -> TraceSettings:
+        """Change what is traced of all models or of one, and tell what is in force then; all its versions go together.
 
         Raises `NotFound`, `NotReady`, `InvalidInput`, `Unsupported`.
         """
         if model:
-            self._registry.find(model)
+            self._registry.find(model, version)
         return self._tracer.change(changes, model) if changes else self._tracer.settings(model)
 
     def watch(self, door: Door) -> Watch:
@@ -142,9 +142,10 @@ class DataPlane:
             looks.append(self._tracer.trace)
         return Watching(door, looks, wants_headers=self._spans is not None) if looks else NOBODY
 
-    def refused(self, door: Door, error: OVServeError) -> None:
-        """Tell of an inference request that could not even be read."""
+    def refused(self, door: Door, error: OVServeError, model: str = "", version: str | None = None) -> None:
+        """Tell of an inference request that could not even be read, and what it asked for as far as that is known."""
         with self.watch(door) as watch:
+            watch.know(model, version, "")
             watch.refuse(error)
 
     def infer(

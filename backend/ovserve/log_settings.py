@@ -14,6 +14,7 @@ Value: TypeAlias = bool | int | str
 
 # From the most important on: each switch lets in lines of its level, and the next is off where it is.
 _SWITCHES = (("log_error", "ERROR"), ("log_warning", "WARNING"), ("log_info", "INFO"))
+_HIGHEST = (1 << 32) - 1
 _FORMATS: Mapping[str, logs.Style] = {"default": "console", "ISO8601": "console", "console": "console", "json": "json"}
 
 
@@ -51,6 +52,8 @@ def _check(name: str, value: Value, before: Mapping[str, Value]) -> None:
         raise InvalidInput(f"log setting '{name[:64]}' is unknown, expected one of {', '.join(before)}")
     if type(value) is not type(before[name]):
         raise InvalidInput(f"log setting '{name}' expects {type(before[name]).__name__}, got {type(value).__name__}")
+    if type(value) is int and not 0 <= value <= _HIGHEST:
+        raise InvalidInput(f"log setting '{name}' expects a number from 0 to {_HIGHEST}, got {str(value)[:64]}")
     if name == "log_format" and value not in _FORMATS:
         raise InvalidInput(f"log setting 'log_format' expects one of {', '.join(_FORMATS)}, got '{str(value)[:64]}'")
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ovserve.config.metrics import ON_DEMAND, SHOWN
 from ovserve.observability.exposition import Family, Sample, histogram, write
 from ovserve.requests import Door, Operation
+from ovserve.security.keys import Right
+from ovserve.security.refusals import REASONS, Refusal, Refusals
 from ovserve.serving.histogram import BOUNDS_US, Buckets
 from ovserve.serving.registry import Registry
 from ovserve.serving.servable import Servable
@@ -38,10 +40,18 @@ class _Version:
 class Metrics:
     """Reads what the versions count when it is asked; counts of a version that goes go with it."""
 
-    def __init__(self, registry: Registry, families: Collection[str] = SHOWN, *, triton: bool = False) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        families: Collection[str] = SHOWN,
+        *,
+        triton: bool = False,
+        refusals: Refusals | None = None,
+    ) -> None:
         self._registry = registry
         self._families = families
         self._triton = triton
+        self._refusals = refusals
 
     def text(self) -> str:
         versions = [
@@ -50,7 +60,8 @@ class Metrics:
             for number, servable in sorted(entry.available.items())
         ]
         shown = [_OVMS[name](name, versions) for name in (*SHOWN, *ON_DEMAND) if name in self._families]
-        return write([*shown, *(_triton(versions) if self._triton else ())])
+        ours = [] if self._refusals is None else [_refused(self._refusals)]
+        return write([*shown, *(_triton(versions) if self._triton else ()), *ours])
 
 
 _Collect = Callable[[str, list[_Version]], Family]
@@ -126,6 +137,19 @@ _OVMS: dict[str, _Collect] = {
     "ovms_infer_req_queue_size": _gauge("Requests that can run at once.", lambda servable: servable.slots),
     "ovms_infer_req_active": _gauge("Requests that run now.", lambda servable: servable.running),
 }
+
+
+def _refused(refusals: Refusals) -> Family:
+    """Show whom keys kept out: not by model, whose name such a client makes up."""
+    counts = refusals.read()
+    kinds = [
+        Refusal(interface, right.value, reason) for interface in _INTERFACES for right in Right for reason in REASONS
+    ]
+    samples = [
+        Sample({"interface": kind.interface, "right": kind.right, "reason": kind.reason.name}, counts.get(kind, 0))
+        for kind in kinds
+    ]
+    return Family("ovserve_requests_refused", "counter", "Requests refused for their key.", samples)
 
 
 _Count = Callable[[Snapshot], int]

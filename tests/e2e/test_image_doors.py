@@ -19,7 +19,7 @@ from http_door import HttpAnswer, HttpDoor, with_binary
 from pipelines import document, node
 from server_process import ServerProcess
 from tfs_wire import PREDICTION, TfsWire, outputs, predict_request
-from wire_server import Wire, raw_strings, texts
+from wire_server import Wire, assert_probes, raw_strings, texts
 
 RED = np.array([[[0x24, 0x1B, 0xED]]], np.uint8)  # one pixel, BGR: N.9
 MODELS = {
@@ -196,6 +196,19 @@ def test_what_is_wrong_with_a_file_is_told(
     got = door(server, model, (file,))
     assert got.is_refused
     assert sentence in got.error
+    assert_all_is_well(server, door)
+
+
+def assert_all_is_well(server: ServerProcess, door: Door) -> None:
+    """A good request and what an orchestrator asks are answered."""
+    picture = noise(8, 8)
+    got = door(server, "sum", (png(picture),))
+    assert got.y is not None, got.error
+    assert (got.y[0, 0] == picture.astype(np.float32).sum(2)).all()
+    with closing(Wire(server.address)) as wire:
+        assert_probes(wire, "sum")
+    with closing(HttpDoor(server.rest_address)) as rest:
+        rest.assert_probes("sum")
 
 
 @through_each_door

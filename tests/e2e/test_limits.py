@@ -15,7 +15,7 @@ import small_models
 from ovclient import Client, ConnectionFailed, OVClientError
 from server_process import ServerProcess
 from watched import Watched
-from wire_server import Wire, request
+from wire_server import Wire, answer, request
 
 Serve = Callable[..., ServerProcess]
 
@@ -95,6 +95,44 @@ def test_a_message_that_is_too_large_is_refused(server: ServerProcess) -> None:
     answer = wire.infer(request("m", {"x": np.zeros(50_000, np.float32)}))
     assert answer.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     wire.close()
+
+
+def test_a_message_that_unpacks_to_too_much_is_refused(server: ServerProcess) -> None:
+    wire = Wire(server.address)
+    bomb = request("m", {"x": np.zeros(25 << 20, np.float32)}).SerializeToString()
+    infer = wire.channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+    refused = answer(infer.future(bomb, timeout=60, compression=grpc.Compression.Gzip))
+    assert refused.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    wire.close()
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    """A frame of HTTP/2 (RFC 9113, 4.1)."""
+    return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
+
+
+def half_a_request() -> bytes:
+    """A call of ModelInfer that announces 1000 bytes and sends ten of them."""
+    headers = {
+        b":method": b"POST",
+        b":scheme": b"http",
+        b":path": b"/inference.GRPCInferenceService/ModelInfer",
+        b":authority": b"localhost",
+        b"content-type": b"application/grpc",
+        b"te": b"trailers",
+    }
+    block = b"".join(b"\0%c%b%c%b" % (len(name), name, len(value), value) for name, value in headers.items())
+    message = b"\0" + (1000).to_bytes(4) + bytes(10)
+    return PREFACE + frame(1, 4, 1, block) + frame(0, 0, 1, message)
+
+
+def test_200_clients_that_stall_in_the_middle_of_a_message_disturb_nobody(server: ServerProcess) -> None:
+    with ExitStack() as stalled:
+        for _ in range(200):
+            connection = stalled.enter_context(socket.create_connection(("127.0.0.1", server.port), 60))
+            connection.sendall(half_a_request())
+            assert connection.recv(1000)
+        assert_well(server)
 
 
 def test_headers_that_are_too_large_are_refused(server: ServerProcess) -> None:

@@ -124,6 +124,17 @@ def test_a_certificate_that_is_replaced_is_shown_to_whoever_comes_next(secured: 
         assert answer(old, "GET", "/v2/health/live")[0] == 200
 
 
+def test_an_expired_certificate_is_refused_by_clients_until_a_good_one_comes(secured: Secured) -> None:
+    replace(secured.files, secured.ca.issue("late", expired=True))
+    with (
+        closing(secured.connect()) as connection,
+        pytest.raises(ssl.SSLCertVerificationError, match="certificate has expired"),
+    ):
+        connection.request("GET", "/v2/health/live")
+    replace(secured.files, secured.ca.issue("good"))
+    secured.assert_well()
+
+
 def test_each_right_opens_what_is_its_own(secured: Secured) -> None:
     load = ("POST", "/v2/repository/models/m/load", {})
     assert secured.ask("GET", "/v2/models/m")[0] == 401

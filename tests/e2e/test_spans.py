@@ -203,3 +203,18 @@ def test_a_wrong_variable_of_opentelemetrys_is_told_in_one_line(folder: Path) ->
     assert done.returncode == 1
     assert done.stderr.startswith("ovserve: --tracing: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_password_in_opentelemetrys_variable_ends_the_start_and_is_not_repeated(folder: Path) -> None:
+    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:hunter2@127.0.0.1:4317"}
+    done = run_ovserve("--config_path", str(folder), "--port", "auto", "--tracing", env=env)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ovserve: --tracing: OTEL_EXPORTER_OTLP_ENDPOINT names a user")
+    assert "hunter2" not in done.stderr
+
+
+def test_a_malformed_header_of_opentelemetrys_is_told_without_what_it_holds(folder: Path) -> None:
+    env = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization hunter2"}
+    done = run_ovserve("--config_path", str(folder / "nowhere"), "--port", "auto", "--tracing", env=env)
+    assert "Header format invalid!" in done.stderr
+    assert "hunter2" not in done.stderr

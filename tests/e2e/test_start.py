@@ -403,6 +403,7 @@ WRONG = {
     "otlp_endpoint": ["", "x y", "ftp://127.0.0.1:4317", "http://127.0.0.1:4318/v1/traces"],
     "rest_port": ["-1", "65536", "x", ""],
     "rest_max_body_bytes": ["1023", "2147483648", "x", ""],
+    "rest_max_connections": ["0", "-1", "1000001", "x", ""],
     "rest_bind_address": ["300.1.1.1", "a b", ""],
     "rest_workers": ["1", "10001", "x", ""],
     "grpc_workers": ["0", "100000", "x", ""],
@@ -537,6 +538,34 @@ def test_flags_take_both_spellings_and_both_forms(call: Callable[..., tuple[int,
     code, line = call("--model-repository", NOWHERE, *form)
     assert code == WRONG_USAGE
     assert line.startswith(f"{form[0].partition('=')[0].replace('-', '_').replace('__', '--')} (or OVSERVE_")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["http://user:hunter2@host:4317", "http://hunter2@host", "http://u:hun/hunter2@ter@host/x", "user:hunter2@host"],
+)
+def test_a_password_in_an_address_is_not_repeated(call: Callable[..., tuple[int, str]], value: str) -> None:
+    where = ("--model_repository", NOWHERE)
+    for code, line in (call(*where, "--otlp_endpoint", value), call(*where, OVSERVE_OTLP_ENDPOINT=value)):
+        assert code == WRONG_USAGE
+        assert line.startswith("--otlp_endpoint (or OVSERVE_OTLP_ENDPOINT): expected http://HOST:PORT")
+        assert "hunter2" not in line
+        assert "...@host" in line
+
+
+def test_a_stray_address_is_shown_without_its_password(call: Callable[..., tuple[int, str]]) -> None:
+    code, line = call("--model_repository", NOWHERE, "http://user:hunter2@host")
+    assert (code, line) == (WRONG_USAGE, "Unused Tokens: ['http://...@host'].")
+
+
+def test_a_private_key_in_place_of_its_file_is_not_repeated(tmp_path: Path) -> None:
+    small_models.save(small_models.add_one([2]), tmp_path / "m/1")
+    pem = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n"
+    pair = {"OVSERVE_TLS_CERT": "cert.pem", "OVSERVE_TLS_KEY": pem}
+    code, line = start_fails("--model_repository", str(tmp_path), env=pair)
+    assert code == CANNOT_SERVE
+    assert line.startswith("--tls_")
+    assert "hunter2" not in line
 
 
 def test_a_flag_beats_its_environment_variable() -> None:

@@ -5,12 +5,14 @@ import http.client
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import small_models
+from pipelines import document, node
 from server_process import ServerProcess
 from watched import adding
 
@@ -148,9 +150,9 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write(folder: Path, *names: str) -> None:
+def write(folder: Path, *names: str, **more: object) -> None:
     models = [{"config": {"name": name, "base_path": name}} for name in names]
-    (folder / "config.json").write_text(json.dumps({"model_config_list": models}))
+    (folder / "config.json").write_text(json.dumps({"model_config_list": models, **more}))
 
 
 @pytest.fixture
@@ -172,6 +174,28 @@ def test_a_reload_says_whether_anything_was_loaded(still: ServerProcess, place: 
     assert (status, states) == (201, {"1": "END", "2": "AVAILABLE"})
     assert predict(still, "m", {"inputs": [[0, 0]]}) == (200, {"outputs": [[2, 2]]})
     assert reload(still)[0] == 200
+
+
+def test_a_list_that_grows_is_loaded(still: ServerProcess, place: Path) -> None:
+    write(place)
+    assert reload(still)[0] == 201
+    write(place, "m")
+    assert reload(still) == (201, TEXT)
+
+
+def test_a_single_model_that_stays_as_it_is(serve: Serve, place: Path) -> None:
+    flags = ("--model_name", "m", "--model_path", str(place / "m"), "--file_system_poll_wait_seconds", "0")
+    assert reload(serve(*flags, rest=True)) == (200, TEXT)
+
+
+def test_a_file_that_is_missing_and_then_added(still: ServerProcess, place: Path) -> None:
+    xml = small_models.save(adding(2), place / "m/2") / "model.xml"
+    xml.rename(place / "kept")
+    assert reload(still)[0] == 500
+    (place / "kept").rename(xml)
+    status, text = reload(still)
+    assert (status, '"version": "2",\n   "state": "AVAILABLE"' in text) == (201, True)
+    assert predict(still, "m", {"inputs": [[0, 0]]}) == (200, {"outputs": [[2, 2]]})
 
 
 def test_all_models_removed(still: ServerProcess, place: Path) -> None:
@@ -201,14 +225,20 @@ FAILED = "Reloading config file failed. Check server logs for more info."
             500,
             "Reloading models versions failed. Check server logs for more info.",
         ),
+        (lambda place: write(place, "m", "m"), 500, FAILED),
+        (lambda place: write(place, "m", pipeline_config_list=[document(node("a", "m", outputs="nope"))]), 500, FAILED),
+        (lambda place: write(place, "m", pipeline_config_list=[document(node("a", "absent"))]), 500, FAILED),
     ],
 )
 def test_a_reload_that_fails_says_so_each_time(
     still: ServerProcess, place: Path, spoil: Callable[[Path], object], status: int, text: str
 ) -> None:
     spoil(place)
+    refusal = (status, f'{{\n\t"error": "{text}"\n}}')
     for _ in range(2):
-        assert reload(still) == (status, f'{{\n\t"error": "{text}"\n}}')
+        assert reload(still) == refusal
+    with ThreadPoolExecutor(2) as executor:
+        assert list(executor.map(reload, [still] * 4)) == [refusal] * 4
     assert predict(still, "m", {"inputs": [[0, 0]]}) == (200, {"outputs": [[1, 1]]})
     write(place, "m")
     shutil.rmtree(place / "m/2", ignore_errors=True)

@@ -12,7 +12,7 @@ from wire_server import Wire
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server for all of this folder: what one test does to it, the next one would notice."""
     root = wire_server.lay_out(tmp_path_factory.mktemp("zoo"))
-    server = ServerProcess("--model_repository", str(root), "--nireq", "3", rest=True)
+    server = ServerProcess("--model_repository", str(root), "--nireq", "3", "--metrics_enable", rest=True)
     yield server
     assert server.stop() == 0
     assert "internal error" not in server.log
@@ -26,6 +26,7 @@ def wire(server: ServerProcess) -> Iterator[Wire]:
     yield wire
     assert server.process.poll() is None, server.log
     wire_server.assert_answers_right(wire)
+    wire_server.assert_probes(wire, "dyn")
     wire.close()
 
 
@@ -38,4 +39,5 @@ def door(server: ServerProcess) -> Iterator[HttpDoor]:
     x = {"name": "a", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}
     answer = door.infer("dyn", {"inputs": [x, {**x, "name": "b"}]})
     assert [output["data"] for output in answer.json["outputs"]] == [[2, 4, 6, 8], [0, 0, 0, 0]]
+    door.assert_probes("dyn")
     door.close()

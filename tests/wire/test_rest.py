@@ -169,6 +169,7 @@ def test_the_answer_has_the_vectors_form(door: HttpDoor) -> None:
     [
         ("scalar", tensor(shape=[], data=[4.5]), [], [5.5]),
         ("grow", tensor(shape=[0], data=[]), [0], []),
+        ("sums", tensor(shape=[1, 0], data=[]), [0], []),
         ("bounded", tensor(shape=[2, 4], data=[[1, 2, 3, 4], [5, 6, 7, 8]]), [2, 4], [2, 3, 4, 5, 6, 7, 8, 9]),
         ("bounded", tensor(shape=[1, 4], data=[1, 2, 3, 4]), [1, 4], [2, 3, 4, 5]),
         ("bounded", tensor(shape=[1, 4], data=[[[1], [2], [3], [4]]]), [1, 4], [2, 3, 4, 5]),

@@ -58,6 +58,7 @@ def tight(small: str) -> Iterator[HttpDoor]:
     door = HttpDoor(small)
     yield door
     assert door.infer("grow", GOOD).status == 200
+    door.assert_probes("grow")
     door.close()
 
 

@@ -50,6 +50,7 @@ class Listening(CorsFlags):
     rest_max_body_bytes: int = Field(
         default=GIB, ge=1024, le=2 * GIB - 1, description="Largest body of a REST request, also once decompressed."
     )
+    rest_max_connections: int = Field(default=1000, ge=1, le=_MOST, description="Clients connected to REST at once.")
 
     @model_validator(mode="after")
     def _two_doors_at_most_and_one_at_least(self) -> "Listening":

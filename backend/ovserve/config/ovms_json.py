@@ -83,6 +83,12 @@ class OvmsConfig:
         wrong = [error for error in self.errors if error.kind != "library" and error.name not in served]
         return MappingProxyType({error.name: error.sentence for error in reversed(wrong)})
 
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """What is wrong with entries whose name another one serves."""
+        failed = self.failed
+        return tuple(error.sentence for error in self.errors if error.kind != "library" and error.name not in failed)
+
 
 def config_file(path: Path) -> Path:
     """Find the file that `--config_path` means: a folder stands for the config.json in it."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ovserve.config.declared import TritonConfig
@@ -57,7 +58,7 @@ class ConfigFile:
         errors = {
             name: (NotThere if name in moved else LoadFailed)(sentence, self._file) for name, sentence in failed.items()
         }
-        return sorted_out(self._good, errors, roots)
+        return replace(sorted_out(self._good, errors, roots), passed_over=listed.passed_over)
 
     def _moved_to_nowhere(self, listed: OvmsConfig) -> dict[str, str]:
         """Find the models that were elsewhere and whose new base_path is not there."""

@@ -20,6 +20,8 @@ class Configured:
 
     `errors` say, by name, what is wrong with others, or with new settings of one that goes on as it was configured.
 
+    `passed_over` are complaints of what has no name of its own, so that nothing else can tell of them.
+
     `roots` are the folders that a model's links must not leave; a model without one may have links to anywhere.
     """
 
@@ -27,6 +29,7 @@ class Configured:
     errors: Mapping[str, LoadFailed] = field(default_factory=dict)
     roots: Mapping[str, Path] = field(default_factory=dict)
     pipelines: Mapping[str, ModelConfig] = field(default_factory=dict)
+    passed_over: Sequence[str] = ()
 
     def parts(self, name: str) -> set[str]:
         """Name a pipeline and what it runs, or only the model."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from ovserve.errors import NotAllowed, Unauthenticated
+from ovserve.errors import NotAllowed, OVServeError, Unauthenticated
+from ovserve.security.refusals import Refusal, Refusals
 
 _LONGEST = 4096
 _SCHEME = "bearer"
@@ -33,16 +34,24 @@ def digest(key: str) -> bytes:
 
 
 class Keys:
-    """The keys that `known` returns, which is asked for each call."""
+    """The keys that `known` returns, which is asked for each call; `refusals` counts whom they kept out."""
 
     def __init__(self, known: Callable[[], Sequence[Key]]) -> None:
         self._known = known
+        self.refusals = Refusals()
 
-    def check(self, presented: str | None, right: Right, what: str) -> None:
-        """Let the key pass that came with `what` (a call's name) if it has the right.
+    def check(self, presented: str | None, right: Right, what: str, interface: str) -> None:
+        """Let the key pass that came with `what` (a call's name) through `interface` if it has the right.
 
         Raises `Unauthenticated` and `NotAllowed`, in sentences without a word of the key.
         """
+        try:
+            self._check(presented, right, what)
+        except OVServeError as error:
+            self.refusals.add(Refusal(interface, right.value, error.code))
+            raise
+
+    def _check(self, presented: str | None, right: Right, what: str) -> None:
         if not presented:
             raise Unauthenticated(f"{what} needs a key: send it as 'authorization: Bearer KEY' or as 'x-api-key: KEY'")
         rights = self._rights(presented)

@@ -15,6 +15,7 @@ from ovserve.errors import (
     ReloadFailed,
     VersionsFailed,
 )
+from ovserve.repository.source import Configured
 from ovserve.serving.registry import Registry
 from ovserve.serving.servable import Servable
 from ovserve.serving.view import View
@@ -56,8 +57,8 @@ def shortcoming(view: View, failures: Mapping[tuple[str, int], str], registry: R
     """
     if view.lost is not None:
         return ConfigMissing(str(view.lost)) if isinstance(view.lost, NotOpened) else ConfigRefused(str(view.lost))
-    for name, error in view.configured.errors.items():
-        return (PlaceMissing if isinstance(error, NotThere) else EntryRefused)(f"{name}: {error}")
+    if refused := _refused(view.configured):
+        return refused
     for name, seen in view.seen.items():
         if seen.error is not None and not isinstance(seen.error, NoVersion):
             return PlaceMissing(f"{name}: {seen.error}")
@@ -68,3 +69,9 @@ def shortcoming(view: View, failures: Mapping[tuple[str, int], str], registry: R
             if status.cause or status.note:
                 return EntryRefused(f"{name}: {status.cause or status.note}")
     return None
+
+
+def _refused(configured: Configured) -> ReloadFailed | None:
+    for name, error in configured.errors.items():
+        return (PlaceMissing if isinstance(error, NotThere) else EntryRefused)(f"{name}: {error}")
+    return next(map(EntryRefused, configured.passed_over), None)

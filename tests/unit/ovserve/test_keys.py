@@ -19,7 +19,7 @@ def rights(known: Keys, key: str) -> set[str]:
     allowed = set()
     for right in Right:
         try:
-            known.check(key, right, "Call")
+            known.check(key, right, "Call", "gRPC")
         except NotAllowed:
             continue
         allowed.add(right.value)
@@ -48,7 +48,7 @@ def test_the_hash_of_a_key_is_no_key() -> None:
     hashed = "sha256:" + hashlib.sha256(b"secret").hexdigest()
     for wrong in (hashed, hashed.removeprefix("sha256:")):
         with pytest.raises(Unauthenticated):
-            keys(hashed).check(wrong, Right.INFERENCE, "Call")
+            keys(hashed).check(wrong, Right.INFERENCE, "Call", "gRPC")
 
 
 @pytest.mark.parametrize(
@@ -75,18 +75,18 @@ def test_what_is_not_understood_is_named_by_its_line_alone(text: str, sentence: 
 def test_without_a_key_it_is_told_how_to_send_one() -> None:
     for nothing in (None, ""):
         with pytest.raises(Unauthenticated, match="ModelInfer needs a key: send it as 'authorization: Bearer KEY'"):
-            keys("secret").check(nothing, Right.INFERENCE, "ModelInfer")
+            keys("secret").check(nothing, Right.INFERENCE, "ModelInfer", "gRPC")
 
 
 @pytest.mark.parametrize("wrong", ["secre", "secret2", "Secret", "sécret", "\udcff", "x" * 5000])
 def test_what_is_nearly_a_key_is_none(wrong: str) -> None:
     with pytest.raises(Unauthenticated, match=r"^ModelInfer: the key sent is not known$"):
-        keys("secret").check(wrong, Right.INFERENCE, "ModelInfer")
+        keys("secret").check(wrong, Right.INFERENCE, "ModelInfer", "gRPC")
 
 
 def test_a_right_that_is_missing_is_named() -> None:
     with pytest.raises(NotAllowed, match=r"^Load needs the right 'management', which the key sent does not have$"):
-        keys("secret inference,metrics").check("secret", Right.MANAGEMENT, "Load")
+        keys("secret inference,metrics").check("secret", Right.MANAGEMENT, "Load", "gRPC")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_file_that_changes_counts_at_once(tmp_path: Path) -> None:
     file.write_text("second metrics")
     assert rights(known, "second") == {"metrics"}
     with pytest.raises(Unauthenticated):
-        known.check("first", Right.INFERENCE, "Call")
+        known.check("first", Right.INFERENCE, "Call", "gRPC")
 
 
 @pytest.mark.parametrize("content", [b"", b"secret of many words", b"\xff\xfe\x00", b"k\n" * 200_000, None])

@@ -5,9 +5,12 @@ from typing import Any
 
 import grpc
 
+from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
+from ovserve.frontends.grpc import kserve, tfs
 from ovserve.frontends.grpc.status import abort
 from ovserve.observability.logs import get_logger
+from ovserve.requests import Door
 from ovserve.security.keys import Keys, Right, presented_key
 
 _KSERVE = "/inference.GRPCInferenceService/"
@@ -52,34 +55,44 @@ RIGHTS: Mapping[str, Right | None] = {
 # What the table does not name is refused to all but those who may do everything that matters.
 UNNAMED = Right.MANAGEMENT
 
+# Inference, which is told of as every other request is.
+_DOORS: Mapping[str, Door] = {
+    f"{_KSERVE}ModelInfer": kserve.DOOR,
+    f"{_KSERVE}ModelStreamInfer": kserve.DOOR,
+    f"{_PREDICTION}Predict": tfs.DOOR,
+}
+
 logger = get_logger("ovserve.grpc")
 
 
 class RightsCheck(grpc.ServerInterceptor):  # type: ignore[type-arg] # only the stubs know any
     """Refuses calls whose key lacks the right; a refused call's message is never received, however large it is."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, dataplane: DataPlane) -> None:
         self._keys = keys
+        self._dataplane = dataplane
 
     def intercept_service(self, continuation: Callable[[Any], Any], details: grpc.HandlerCallDetails) -> Any:
         right = RIGHTS.get(details.method, UNNAMED)
         if right is None:
             return continuation(details)
         try:
-            self._keys.check(_presented(details.invocation_metadata), right, details.method.rpartition("/")[2])
+            name = details.method.rpartition("/")[2]
+            self._keys.check(_presented(details.invocation_metadata), right, name, kserve.DOOR.interface)
         except OVServeError as error:
-            return _refusing(details.method, error)
+            return self._refusing(details.method, error)
         return continuation(details)
+
+    def _refusing(self, method: str, error: OVServeError) -> Any:
+        def refuse(_requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+            logger.debug("refused", rpc=method, peer=context.peer(), reason=str(error))
+            if method in _DOORS:
+                self._dataplane.refused(_DOORS[method], error)
+            abort(context, error)
+
+        return grpc.stream_stream_rpc_method_handler(refuse)  # a stream: only of such nothing is received unasked
 
 
 def _presented(metadata: Any) -> str | None:
     found = {name: value for name, value in metadata or () if isinstance(value, str)}
     return presented_key(found.get("authorization"), found.get("x-api-key"))
-
-
-def _refusing(method: str, error: OVServeError) -> Any:
-    def refuse(_requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        logger.debug("refused", rpc=method, peer=context.peer(), reason=str(error))
-        abort(context, error)
-
-    return grpc.stream_stream_rpc_method_handler(refuse)  # a stream: only of such nothing is received unasked

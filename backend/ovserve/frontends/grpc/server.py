@@ -63,7 +63,7 @@ class GrpcServer:
         self._server = grpc.server(
             ThreadPoolExecutor(_PROBE_THREADS, thread_name_prefix="grpc-probe"),
             options=tuple({**_OWN_ARGUMENTS, **limits.channel_arguments(), **channel_arguments}.items()),
-            interceptors=[] if keys is None else [RightsCheck(keys)],
+            interceptors=[] if keys is None else [RightsCheck(keys, dataplane)],
         )
 
         self._infer_threads = HandlerThreads("grpc-infer")

@@ -15,7 +15,8 @@ from ovserve.frontends.rest.last_resort import LastResort
 from ovserve.frontends.rest.metrics import MetricsPage
 from ovserve.frontends.rest.paths import StillEncoded
 from ovserve.frontends.rest.repository import Repository
-from ovserve.frontends.rest.rights import RightsCheck
+from ovserve.frontends.rest.rights_check import RightsCheck
+from ovserve.frontends.rest.settings import Settings
 from ovserve.frontends.rest.shared_memory import SharedMemoryRoutes
 from ovserve.frontends.rest.statistics import Statistics
 from ovserve.frontends.rest.tfs import TensorFlowServing
@@ -29,7 +30,7 @@ def make_app(
 ) -> ASGIApp:
     """Make what answers every REST request; without `metrics` there is no page of them."""
     app = FastAPI(title="ovserve", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for routes in (Statistics, KServe, Repository, SharedMemoryRoutes, TensorFlowServing):
+    for routes in (Statistics, KServe, Repository, SharedMemoryRoutes, Settings, TensorFlowServing):
         app.include_router(routes(doors).router())
     if metrics is not None:
         app.include_router(MetricsPage(metrics).router())
@@ -38,7 +39,7 @@ def make_app(
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_middleware(LastResort)
     if keys is not None:
-        app.add_middleware(RightsCheck, keys=keys)
+        app.add_middleware(RightsCheck, keys=keys, dataplane=doors.dataplane)
     if cors is not None:
         app.add_middleware(
             CORSMiddleware,

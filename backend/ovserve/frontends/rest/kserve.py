@@ -33,11 +33,13 @@ from ovserve.version import VERSION as SERVER_VERSION
 EXTENSIONS = (
     "binary_tensor_data",
     "classification",
+    "logging",
     "model_configuration",
     "model_repository",
     "model_repository(unload_dependents)",
     "statistics",
     "system_shared_memory",
+    "trace",
 )
 
 DOOR = Door("KServe", "REST")

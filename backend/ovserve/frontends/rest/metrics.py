@@ -1,10 +1,17 @@
 """What Prometheus scrapes."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from ovserve.frontends.rest.routes import add
 from ovserve.metrics import Metrics
 from ovserve.observability.exposition import CONTENT_TYPE
+
+_PAGE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}
+}
 
 
 class MetricsPage:
@@ -15,7 +22,7 @@ class MetricsPage:
 
     def router(self) -> APIRouter:
         router = APIRouter(tags=["metrics"])
-        router.add_api_route("/metrics", self.show, response_class=Response, response_model=None)
+        add(router, "/metrics", self.show, _PAGE)
         return router
 
     async def show(self, _request: Request) -> Response:

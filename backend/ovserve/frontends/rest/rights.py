@@ -1,14 +1,9 @@
-"""Which right each address needs, and its check before anything of the body is read."""
+"""Which right each address needs."""
 
 import re
 from collections.abc import Sequence
 
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from ovserve.errors import OVServeError
-from ovserve.frontends.rest.answers import refusal
-from ovserve.security.keys import Keys, Right, presented_key
+from ovserve.security.keys import Right
 
 _MODEL = r"/v2/models/[^/]+(/versions/[^/]+)?"
 
@@ -24,6 +19,9 @@ RIGHTS: Sequence[tuple[re.Pattern[str], Right | None]] = [
         (rf"{_MODEL}/stats", Right.METRICS),
         (r"/v2/repository/index", Right.INFERENCE),
         (r"/v2/systemsharedmemory/.*", Right.MANAGEMENT),
+        (r"/v2/logging", Right.MANAGEMENT),
+        (r"/v2/trace/setting", Right.MANAGEMENT),
+        (rf"{_MODEL}/trace/setting", Right.MANAGEMENT),
         (r"/v2", Right.INFERENCE),
         (rf"{_MODEL}(/config|/infer)?", Right.INFERENCE),
         (r"/v1/config", Right.INFERENCE),
@@ -32,28 +30,15 @@ RIGHTS: Sequence[tuple[re.Pattern[str], Right | None]] = [
     )
 ]
 
+_PROBE = re.compile(rf"/v2/health/(live|ready)|{_MODEL}/ready")
+
 # What the table does not name is refused to all but those who may do everything that matters.
 UNNAMED = Right.MANAGEMENT
 
 
-class RightsCheck:
-    """Refuses requests whose key lacks the right."""
-
-    def __init__(self, app: ASGIApp, keys: Keys) -> None:
-        self._app = app
-        self._keys = keys
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        right = right_for(scope["path"])
-        if right is not None:
-            headers = Headers(scope=scope)
-            presented = presented_key(headers.get("authorization"), headers.get("x-api-key"))
-            try:
-                self._keys.check(presented, right, f"{scope['method']} {scope['path']}")
-            except OVServeError as error:
-                await refusal(error)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+def is_probe(path: str) -> bool:
+    """Tell whether an address, still encoded, is asked by those who watch over the server."""
+    return _PROBE.fullmatch(path) is not None
 
 
 def right_for(path: str) -> Right | None:

@@ -86,6 +86,26 @@ INFER_ANSWER = _object(
     ),
 )
 
+LOG_SETTINGS = _object(
+    "",
+    log_error=_SWITCH,
+    log_warning=_SWITCH,
+    log_info=_SWITCH,
+    log_verbose_level={"type": "integer", "minimum": 0, "maximum": (1 << 32) - 1},
+    log_format=_TEXT,
+    log_file=_TEXT,
+    log_requests=_SWITCH,
+)
+TRACE_SETTINGS = _object(
+    "",
+    trace_level=_list_of(_TEXT),
+    trace_rate=_TEXT,
+    trace_count=_TEXT,
+    log_frequency=_TEXT,
+    trace_file=_TEXT,
+    trace_mode=_TEXT,
+)
+
 
 def body(schema: Schema, example: Any, *, required: bool = True) -> dict[str, Any]:
     """Describe the body of a request."""
@@ -120,6 +140,8 @@ LOAD_BODY = body(
     {},
     required=False,
 )
+LOG_BODY = body(LOG_SETTINGS, {"log_verbose_level": 1}, required=False)
+TRACE_BODY = body(TRACE_SETTINGS, {"trace_level": ["TIMESTAMPS"], "trace_rate": "1"}, required=False)
 UNLOAD_BODY = body(
     _object("", parameters=_object("", unload_dependents=_SWITCH)),
     {"parameters": {"unload_dependents": True}},

@@ -15,6 +15,7 @@ from ovserve.errors import CannotStart
 from ovserve.frontends.handler_threads import threads_for
 from ovserve.frontends.rest.app import make_app
 from ovserve.frontends.rest.body import PATIENCE_S
+from ovserve.frontends.rest.connections import Connections
 from ovserve.frontends.rest.doors import Doors
 from ovserve.frontends.rest.protocol import BoundedProtocol
 from ovserve.metrics import Metrics
@@ -40,17 +41,20 @@ class RestServer:
         memory: SharedMemory,
         *,
         max_body_bytes: int,
+        max_connections: int = 1000,
         cors: Cors | None = None,
         certificates: Certificates | None = None,
         keys: Keys | None = None,
         metrics: Metrics | None = None,
         patience_s: float = PATIENCE_S,
+        keep_alive_s: int = _KEEP_ALIVE_S,
     ) -> None:
         self._registry = registry
         self._doors = Doors(dataplane, control, memory, max_body_bytes, patience_s)
+        protocol = partial(BoundedProtocol, places=Connections(max_connections), patience_s=patience_s)
         config = uvicorn.Config(
             make_app(self._doors, cors, keys, metrics),
-            http=partial(BoundedProtocol, patience_s=patience_s),  # type: ignore[arg-type] # it calls what it is given
+            http=protocol,  # type: ignore[arg-type] # it calls what it is given
             ws="none",
             loop="asyncio",
             lifespan="off",
@@ -61,7 +65,7 @@ class RestServer:
             proxy_headers=False,
             server_header=False,
             backlog=_BACKLOG,
-            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_keep_alive=keep_alive_s,
         )
         config.load()
         config.ssl = None if certificates is None else certificates.ssl_context()
