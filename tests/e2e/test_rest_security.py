@@ -4,7 +4,7 @@ import http.client
 import json
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -163,3 +163,23 @@ def test_500_idle_connections_disturb_nobody(secured: Secured, said: bytes) -> N
             connection = idle.enter_context(socket.create_connection(("127.0.0.1", secured.server.rest_port)))
             connection.sendall(said)
         secured.assert_well()
+
+
+def test_idle_connections_make_room_over_tls_too(serve: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    ca = Authority(tmp_path, "ca")
+    files = ca.issue("server")
+    small_models.save(small_models.add_one([2]), tmp_path / "repository/m/1")
+    pair = ("--tls_cert", str(files.cert), "--tls_key", str(files.key), "--rest_max_connections", "2")
+    server = serve("--model_repository", str(tmp_path / "repository"), *pair, rest=True)
+    context = ssl.create_default_context(cafile=ca.path)
+    with ExitStack() as stack:
+        connections = [
+            stack.enter_context(
+                closing(http.client.HTTPSConnection("localhost", server.rest_port, context=context, timeout=60))
+            )
+            for _ in range(100)
+        ]
+        for connection in connections:
+            assert answer(connection, "POST", "/v2/models/m/infer", INPUT)[0] == 200
+        for connection in connections[-2:]:
+            assert answer(connection, "GET", "/v2/health/ready")[0] == 200
