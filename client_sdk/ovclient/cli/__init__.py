@@ -6,6 +6,8 @@ Exit codes: 0 done (`live`, `ready`: yes), 1 failed (or no), 2 wrong usage, 130 
 import os
 import sys
 
+from ovclient.cli.kept_help import kept_help
+
 _INTERRUPTED = 130
 _HINT = "(--help tells how)"
 
@@ -18,6 +20,9 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own log would add lines to ours
     try:
+        if (text := kept_help(arguments)) is not None:
+            print(text, end="", flush=True)
+            return 0
         return _command(arguments)
     except KeyboardInterrupt:
         return _INTERRUPTED
