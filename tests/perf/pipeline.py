@@ -101,7 +101,9 @@ def largest_differences(address: str) -> dict[str, float]:
 def measure(server: ServerProcess, way: Way, seconds: float) -> Slice:
     before_s = cpu.process_s(server.process.pid)
     shape = ",".join(map(str, way.shape))
-    (level,) = put_load(way.model, server.address, clients=way.clients, seconds=seconds, shape=[shape]).levels
+    (level,) = put_load(
+        way.model, server.address, clients=way.clients, seconds=seconds, more=[f"--shape={shape}"]
+    ).levels
     spent_s = cpu.process_s(server.process.pid) - before_s
     assert not level.failed, level.failed
     return Slice(

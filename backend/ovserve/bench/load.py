@@ -55,14 +55,14 @@ class Report(_Reported):
     levels: list[Level]
 
 
-def put_load(model: str, address: str, *, clients: int, seconds: float, shape: Sequence[str] = ()) -> Report:
-    """Ask for `seconds` in a closed loop of `clients`; raises `BenchFailed`.
+def put_load(model: str, address: str, *, clients: int, seconds: float, more: Sequence[str] = ()) -> Report:
+    """Ask for `seconds` in a closed loop of `clients`; `more` are flags of `ovclient bench`. Raises `BenchFailed`.
 
     No longer warm-up than the one request that each client sends to connect: so it is known how many the server met.
     """
     host, _, port = address.rpartition(":")
     command = [*_CLIENT, model, "--grpc_address", host, "--grpc_port", port, "--concurrency", str(clients)]
-    command += ["--duration", str(seconds), "--warm_up", "0", "--json", *(f"--shape={one}" for one in shape)]
+    command += ["--duration", str(seconds), "--warm_up", "0", "--json", *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own client
     try:
         return Report.model_validate_json(done.stdout)

@@ -32,7 +32,7 @@ def run(subject: Subject, clients: Sequence[int], *, slices: int, seconds: float
         echo = stack.enter_context(ChildServer(subject.server_arguments, module="ovserve.bench.echo"))
         reports = [_load(subject, server, max(clients), min(_WARM_UP_S, seconds)) for server in (echo, served)]
         limit = stack.enter_context(LimitProcess(subject, reports[-1].inputs.values()))
-        probes = _probe(limit, min(_PROBE_S, seconds), tell)
+        probes = probe(limit, min(_PROBE_S, seconds), tell)
         limits = probing.choose(probes, clients)
         bench = _Bench(subject, limit, echo, served, limits, seconds)
         measured = []
@@ -51,7 +51,7 @@ def run(subject: Subject, clients: Sequence[int], *, slices: int, seconds: float
     )
 
 
-def _probe(limit: LimitProcess, seconds: float, tell: Tell) -> list[rec.Probe]:
+def probe(limit: LimitProcess, seconds: float, tell: Tell) -> list[rec.Probe]:
     """Look at every way in turn, several times over, so that a disturbance does not decide."""
     rates: dict[rec.Setup, list[float]] = {setup: [] for setup in limit.setups}
     for _ in range(_PROBE_ROUNDS):
@@ -62,7 +62,8 @@ def _probe(limit: LimitProcess, seconds: float, tell: Tell) -> list[rec.Probe]:
 
 
 def _load(subject: Subject, server: ChildServer, clients: int, seconds: float) -> Report:
-    return put_load(subject.name, server.address, clients=clients, seconds=seconds, shape=subject.shape)
+    more = [f"--shape={one}" for one in subject.shape]
+    return put_load(subject.name, server.address, clients=clients, seconds=seconds, more=more)
 
 
 def _described(subject: Subject, report: Report) -> rec.Subject:

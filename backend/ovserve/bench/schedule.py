@@ -25,14 +25,15 @@ def steps(slices: int, clients: Sequence[int], matched: frozenset[int]) -> Itera
     `matched` names the client counts whose limit has more requests in flight than they can have.
     """
     for index in range(slices):
-        for count in _rotated(clients, index):
+        for count in rotated(clients, index):
             kinds: list[Kind] = ["limit", "echo", "served"]
             if count in matched:
                 kinds.insert(1, "matched")
-            for kind in _rotated(kinds, index):
+            for kind in rotated(kinds, index):
                 yield Step(index, count, kind)
 
 
-def _rotated(items: Sequence[T], by: int) -> list[T]:
+def rotated(items: Sequence[T], by: int) -> list[T]:
+    """Begin with another one in each round."""
     start = by % len(items)
     return [*items[start:], *items[:start]]
