@@ -21,7 +21,7 @@ def decode_all(tensors: Any, raw_contents: Any) -> dict[str, np.ndarray]:
         if tensor.name in arrays:
             raise BadResponse(f"tensor '{tensor.name}' came twice")
         raw = raw_contents[position] if raw_contents else None
-        if raw is not None and tensor.HasField("contents"):
+        if raw is not None and tensor.contents.ByteSize():  # MLServer sends empty ones beside raw ones
             raise BadResponse(f"tensor '{tensor.name}' came with raw and with typed contents")
         arrays[tensor.name] = _decode(tensor, raw)
     return arrays

@@ -69,6 +69,13 @@ def test_an_answer_without_the_wanted_output_is_bad(server: FakeServer, client: 
         client.infer("echo", {"x": [1.0]}, outputs=["y"])
 
 
+def test_empty_typed_contents_beside_raw_ones_say_nothing() -> None:
+    message = typed("FP32", [1], fp32_contents=[])
+    message.raw_output_contents.append(b"\0\0\x80?")
+    assert message.outputs[0].HasField("contents")
+    assert decode_all(message.outputs, message.raw_output_contents)["y"].tolist() == [1]
+
+
 def test_bool_bytes_other_than_0_and_1_are_true() -> None:
     message = answer(("y", "BOOL", [3]), raw=[b"\0\1\7"])
     assert decode_all(message.outputs, message.raw_output_contents)["y"].tolist() == [False, True, True]
