@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
+from resident import resident_mb, slope_kb
 
 from ovclient import Client
 from server_process import ServerProcess
@@ -28,11 +29,6 @@ FACES = Path(__file__).resolve().parents[3] / "shared/models/face-detection-reta
 def shapes(count: int) -> list[tuple[int, ...]]:
     chance = np.random.default_rng(7)
     return [(1, 3, *chance.integers(100, 600, 2).tolist()) for _ in range(count)]
-
-
-def resident_mb(pid: int | str) -> float:
-    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
 
 
 def bare(count: int) -> None:
@@ -67,12 +63,10 @@ def ours(count: int, times: int) -> list[float]:
 
 
 def tell(what: str, found: list[float], other_mb: float | None = None) -> float:
-    half = found[len(found) // 2 :]
-    slope_kb = 1024 * np.polyfit(np.arange(len(half)), half, 1)[0]
     ratio = "" if other_mb is None else f", {max(found) / other_mb:.2f} of the bare loop's highest"
     print(
         f"{what}: highest {max(found):.0f} MB, at the end {found[-1]:.0f} MB, "
-        f"slope of the last {len(half)} shapes {slope_kb:+.1f} KB a shape{ratio}",
+        f"slope of the second half {slope_kb(found):+.1f} KB a shape{ratio}",
         flush=True,
     )
     return max(found)
