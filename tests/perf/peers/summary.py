@@ -1,0 +1,102 @@
+"""From raw slices to the figures of the tables. Pure.
+
+A ratio is taken cycle by cycle, of slices measured close to each other, and then its median and quartiles.
+"""
+
+import statistics
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ovserve.bench.summary import Spread, spread, transport_bound
+from peers import contestants as who
+from peers.records import Comparison, Slice
+
+Figure = Callable[[Slice], float]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One contestant. `of_limit` and `of_ours` are its requests/s by those of the limit and of ovserve."""
+
+    by: str
+    rate: Spread
+    of_limit: Spread
+    ours_by_its: Spread
+    cpu_us: Spread
+    cpu_ours_by_its: Spread
+    p50_ms: float | None
+    p99_ms: float | None
+    errors: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One model. `bound` is what the transport leaves of the limit, `of_bound` ovserve's part of that."""
+
+    comparison: Comparison
+    lines: dict[str, Line]
+    bound: Spread
+    of_bound: Spread
+
+
+def summarize(comparison: Comparison) -> Summary:
+    cycles = _by_contestant(comparison)
+    bounds = {
+        cycle: transport_bound(limit.cpu_us, echo.cpu_us + echo.client_cpu_us)
+        for cycle, limit in cycles[who.LIMIT].items()
+        for echo in [cycles[who.ECHO][cycle]]
+    }
+    shares = {
+        cycle: cycles[who.OURS][cycle].requests_per_s / limit.requests_per_s
+        for cycle, limit in cycles[who.LIMIT].items()
+    }
+    return Summary(
+        comparison=comparison,
+        lines={by: _line(by, cycles) for by in cycles},
+        bound=spread(list(bounds.values())),
+        of_bound=spread([shares[cycle] / bound for cycle, bound in bounds.items()]),
+    )
+
+
+def _by_contestant(comparison: Comparison) -> dict[str, dict[int, Slice]]:
+    found: dict[str, dict[int, Slice]] = {}
+    for one in comparison.slices:
+        found.setdefault(one.by, {})[one.cycle] = one
+    order = (who.LIMIT, who.ECHO, who.OURS, who.SHARED_MEMORY, *who.PEERS)
+    return {by: found[by] for by in order if by in found}
+
+
+def _line(by: str, cycles: dict[str, dict[int, Slice]]) -> Line:
+    its = cycles[by]
+
+    def ratio(one: str, other: str, figure: Figure) -> Spread:
+        return spread([figure(cycles[one][cycle]) / figure(cycles[other][cycle]) for cycle in its])
+
+    errors: Counter[str] = Counter()
+    for one in its.values():
+        errors.update(one.errors)
+    return Line(
+        by=by,
+        rate=spread([one.requests_per_s for one in its.values()]),
+        of_limit=ratio(by, who.LIMIT, _rate),
+        ours_by_its=ratio(who.OURS, by, _rate),
+        cpu_us=spread([one.cpu_us for one in its.values()]),
+        cpu_ours_by_its=ratio(who.OURS, by, _cpu),
+        p50_ms=_median([one.p50_ms for one in its.values()]),
+        p99_ms=_median([one.p99_ms for one in its.values()]),
+        errors=dict(errors),
+    )
+
+
+def _rate(one: Slice) -> float:
+    return one.requests_per_s
+
+
+def _cpu(one: Slice) -> float:
+    return max(one.cpu_us, 1e-3)  # a slice so short that the clock did not move
+
+
+def _median(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
