@@ -28,6 +28,7 @@ from peers.tree import spent_s
 from peers.trial import Failed, fastest
 
 WARM_UP_S = 0.5
+TRIAL_S = 1.5
 PROBE_S = 0.3
 _LEFT_OUT = {  # what is told of it on pages; the rest goes to standard error
     Failed: str,
@@ -94,7 +95,7 @@ def _enter(
         tell(f"{case.name}: starting {peer}")
         try:
             server, trials[peer] = fastest(
-                stack, who.PEERS[peer](place), lambda one: Contestant("", one).load(case.clients, WARM_UP_S)
+                stack, who.PEERS[peer](place), lambda one: Contestant("", one).load(case.clients, TRIAL_S)
             )
         except tuple(_LEFT_OUT) as error:
             left_out[peer] = _LEFT_OUT[type(error)](error)
