@@ -5,7 +5,7 @@ from pathlib import Path
 from ovserve.config.declared import WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.engine.openvino import Engine
-from ovserve.engine.python_backend.python_model import load_python
+from ovserve.engine.python_backend.load_python import load_instances
 from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import find_files
@@ -26,9 +26,8 @@ def load_version(engine: Engine, turns: DecodingTurns, config: ModelConfig, vers
     declared = config.declared
     if declared is not None and declared.document.get("backend") == "python":
         file = place / (declared.file_name or "model.py") if place.is_dir() else place
-        return PythonServable(
-            config, version, load_python(file, declared, name=config.name, version=version), read_labels(config)
-        )
+        instances = load_instances(file, declared, name=config.name, version=version)
+        return PythonServable(config, version, instances, read_labels(config))
     return _load_openvino(engine, turns, config, version, place)
 
 

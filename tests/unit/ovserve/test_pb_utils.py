@@ -13,13 +13,13 @@ from ovserve.engine.python_backend.auto_complete import ModelConfig
 from ovserve.engine.python_backend.pb_tensor import received
 from ovserve.errors import Unsupported
 from ovserve.tensors import DType
-from python_models import answer, load, source, tensor
+from python_models import answer, load, run, source, tensor
 
 MISSING = (
-    *("MetricFamily", "PreferredMemory", "InferenceTrace", "load_model", "unload_model", "is_model_ready"),
+    *("MetricFamily", "load_model", "unload_model", "is_model_ready"),
     *("serialize_byte_tensor", "deserialize_bytes_tensor"),
 )
-METHODS = ("exec", "async_exec", "get_response_sender", "set_release_flags", "trace")
+METHODS = ("exec", "async_exec")
 
 
 def told(folder: Path, expression: str) -> Any:
@@ -27,7 +27,7 @@ def told(folder: Path, expression: str) -> Any:
     array = f"np.array([json.dumps({expression})], dtype=object)"
     execute = f'request, = requests\nreturn [pb_utils.InferenceResponse([pb_utils.Tensor("y", {array})])]'
     model = load(folder, source(execute, top="import json", kind="STRING"), name="m", version=3)
-    (text,) = model.run({"x": tensor([b""], "BYTES")}, None, "request 7")["y"].data
+    (text,) = run(model, {"x": tensor([b""], "BYTES")}, None, "request 7")["y"].data
     return json.loads(text)
 
 
@@ -76,7 +76,7 @@ def test_what_is_not_there_yet_says_so(tmp_path: Path, name: str) -> None:
 def test_what_a_request_cannot_do_yet_says_so(tmp_path: Path, name: str) -> None:
     request = "pb_utils.InferenceRequest(model_name='other', requested_output_names=['y'], inputs=requests[0].inputs())"
     with pytest.raises(Unsupported, match=f"InferenceRequest.{name} is not supported by this server yet"):
-        answer(load(tmp_path, source(f"{request}.{name}()" if name != "set_release_flags" else f"{request}.{name}(1)")))
+        answer(load(tmp_path, source(f"{request}.{name}()")))
 
 
 def test_it_is_found_at_run_time_too(tmp_path: Path) -> None:

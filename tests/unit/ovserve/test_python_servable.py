@@ -9,7 +9,7 @@ import pytest
 from encoded_pictures import noise, png
 from ovserve.config.declared import TritonConfig
 from ovserve.config.model import ModelConfig
-from ovserve.engine.python_backend.python_model import load_python
+from ovserve.engine.python_backend.load_python import load_python
 from ovserve.errors import InferenceFailed, WrongDatatype, WrongShape, WrongTensors
 from ovserve.requests import InferRequest, Patient
 from ovserve.serving.python import PythonServable
@@ -43,7 +43,7 @@ def served(tmp_path: Path) -> PythonServable:
     (tmp_path / "model.py").write_text(SOURCE)
     config = ModelConfig(name="m", base_path=tmp_path)
     loaded = load_python(tmp_path / "model.py", TritonConfig("m"), name="m", version=1)
-    return PythonServable(config, 1, loaded)
+    return PythonServable(config, 1, [loaded])
 
 
 def ask(served: PythonServable, datatype: str = "FP32", **values: object) -> Array:
@@ -106,7 +106,7 @@ def test_requests_take_turns(served: PythonServable) -> None:
 def test_it_finalizes_when_nobody_has_it_any_more(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(SOURCE)
     config = ModelConfig(name="m", base_path=tmp_path)
-    served = [PythonServable(config, 1, load_python(tmp_path / "model.py", TritonConfig("m"), name="m", version=1))]
+    served = [PythonServable(config, 1, [load_python(tmp_path / "model.py", TritonConfig("m"), name="m", version=1)])]
     leased = served[0]
     served.clear()
     assert ask(leased, x=[1]).tolist() == [1]
