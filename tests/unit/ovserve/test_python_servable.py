@@ -71,7 +71,7 @@ def test_it_says_what_does_not_fit(served: PythonServable) -> None:
 def test_pictures_are_not_decoded_for_it(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(SOURCE.replace('"dims": [-1], "optional"', '"dims": [-1, 4, 4, 3], "optional"'))
     loaded = load_python(tmp_path / "model.py", TritonConfig("m"), name="m", version=1)
-    served = PythonServable(ModelConfig(name="m", base_path=tmp_path), 1, loaded)
+    served = PythonServable(ModelConfig(name="m", base_path=tmp_path), 1, [loaded])
     sentence = (
         r"^model 'm' version 1: input 'x' expects datatype FP32, got BYTES; images are not decoded for a Python model, "
         r"which gets the files where it declares TYPE_STRING$"
@@ -84,7 +84,7 @@ def test_it_gets_files_as_they_are_where_it_declares_strings(tmp_path: Path) -> 
     text = SOURCE.replace("TYPE_FP32", "TYPE_STRING").replace('found["x"][0] < 0', "False").replace("sum(", "min(")
     (tmp_path / "model.py").write_text(text)
     loaded = load_python(tmp_path / "model.py", TritonConfig("m"), name="m", version=1)
-    served = PythonServable(ModelConfig(name="m", base_path=tmp_path), 1, loaded)
+    served = PythonServable(ModelConfig(name="m", base_path=tmp_path), 1, [loaded])
     assert ask(served, "BYTES", x=[png(noise(4, 4))]).tolist() == [png(noise(4, 4))]
 
 
