@@ -12,6 +12,7 @@ from ovserve.repository.layout import find_files
 from ovserve.repository.mapping import read_mapping
 from ovserve.serving import agreement
 from ovserve.serving.decoding_turns import DecodingTurns
+from ovserve.serving.host import Hosts
 from ovserve.serving.labels import read_labels
 from ovserve.serving.model import Model
 from ovserve.serving.python import PythonServable
@@ -21,13 +22,25 @@ from ovserve.serving.warm_up import warm_up
 logger = get_logger("ovserve.load")
 
 
-def load_version(engine: Engine, turns: DecodingTurns, config: ModelConfig, version: int, place: Path) -> Servable:
-    """Load the version that lies in `place`, a folder or a file; raises `LoadFailed` with the cause."""
+def load_version(
+    engine: Engine,
+    turns: DecodingTurns,
+    config: ModelConfig,
+    version: int,
+    place: Path,
+    *,
+    hosts: Hosts | None = None,
+) -> Servable:
+    """Load the version that lies in `place`, a folder or a file; raises `LoadFailed` with the cause.
+
+    Without `hosts` Python models know of no others.
+    """
     declared = config.declared
     if declared is not None and declared.document.get("backend") == "python":
         file = place / (declared.file_name or "model.py") if place.is_dir() else place
-        instances = load_instances(file, declared, name=config.name, version=version)
-        return PythonServable(config, version, instances, read_labels(config))
+        host = None if hosts is None else hosts.make(config.name)
+        instances = load_instances(file, declared, name=config.name, version=version, host=host)
+        return PythonServable(config, version, instances, read_labels(config), None if hosts is None else hosts.graph)
     return _load_openvino(engine, turns, config, version, place)
 
 

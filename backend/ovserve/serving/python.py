@@ -4,9 +4,12 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter_ns
 
+from ovserve.config.declared import Document, WrongTritonConfig
 from ovserve.config.model import ModelConfig
+from ovserve.config.triton import DONE_BY_SERVER, read_triton
 from ovserve.engine.picture_input import plan
 from ovserve.engine.pool import Queue, SlotPool
 from ovserve.engine.python_backend.instance import Answer, Asked, Instance, Later, Reply, Result
@@ -47,7 +50,7 @@ class PythonServable:
         graph: CallGraph | None = None,
     ) -> None:
         first = instances[0]
-        self.config = config
+        self.config = _completed(config, first.document)
         self.metadata = Metadata(config.name, version, PLATFORM, first.inputs, first.outputs)
         self.slots = len(instances)
         self.streams = 1
@@ -188,6 +191,15 @@ class PythonServable:
         return InferResponse(
             self.metadata.name, self.metadata.version, answer.outputs, request.id, ran, answer.parameters
         )
+
+
+def _completed(config: ModelConfig, document: Document) -> ModelConfig:
+    """Have the configuration as the model completed it, where it can be read."""
+    try:
+        declared = read_triton(document, DONE_BY_SERVER)
+    except WrongTritonConfig:
+        return config
+    return config.model_copy(update={"declared": replace(declared, name=config.name)})
 
 
 def _close_all(instances: Sequence[Instance]) -> None:

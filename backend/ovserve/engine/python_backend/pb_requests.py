@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-from ovserve.engine.python_backend.pb_errors import NotSupported, TritonError
+from ovserve.engine.python_backend.pb_errors import TritonError
 from ovserve.engine.python_backend.pb_memory import InferenceTrace, PreferredMemory
 from ovserve.engine.python_backend.pb_tensor import Tensor
 from ovserve.requests import Parameter
@@ -85,12 +85,6 @@ class InferenceRequest:
 
     def is_cancelled(self) -> bool:
         return False
-
-    def exec(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotSupported("InferenceRequest.exec")
-
-    def async_exec(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotSupported("InferenceRequest.async_exec")
 
 
 class InferenceResponse:

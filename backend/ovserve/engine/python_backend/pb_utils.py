@@ -9,9 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from ovserve.engine.python_backend import received_request, response_sender
+from ovserve.engine.python_backend import pb_metrics, received_request, response_sender
 from ovserve.engine.python_backend.auto_complete import ModelConfig
 from ovserve.engine.python_backend.instance import Host
+from ovserve.engine.python_backend.pb_bytes import deserialize_bytes_tensor, serialize_byte_tensor
+from ovserve.engine.python_backend.pb_calls import Caller, CallingRequest
 from ovserve.engine.python_backend.pb_errors import NotSupported, TritonError, TritonErrorCode, TritonModelException
 from ovserve.engine.python_backend.pb_logger import LogLevel, ModelLogger
 from ovserve.engine.python_backend.pb_memory import (
@@ -107,17 +109,25 @@ def _absent(name: str) -> Any:
     return fail
 
 
-MetricFamily = _absent("MetricFamily")
+MetricFamily: Any = pb_metrics.MetricFamily
+is_model_ready = _absent("is_model_ready")  # but for a model
 load_model = _absent("load_model")
 unload_model = _absent("unload_model")
-is_model_ready = _absent("is_model_ready")
-serialize_byte_tensor = _absent("serialize_byte_tensor")
-deserialize_bytes_tensor = _absent("deserialize_bytes_tensor")
 
 
-def for_model(name: str, folder: Path, host: Host) -> ModuleType:  # noqa: ARG001 - for what it will call
+def for_model(name: str, folder: Path, host: Host) -> ModuleType:
     """Make the module as the model `name`, whose files lie in `folder`, finds it."""
     module = ModuleType(MODULE_NAME, __doc__)
     vars(module).update({key: globals()[key] for key in __all__})
-    vars(module).update(Logger=ModelLogger(model=name), get_model_dir=lambda: str(folder))
+    vars(module).update(
+        Logger=ModelLogger(model=name),
+        get_model_dir=lambda: str(folder),
+        InferenceRequest=type("InferenceRequest", (CallingRequest,), {"caller": Caller(host)}),
+        MetricFamily=type("MetricFamily", (pb_metrics.MetricFamily,), {"host": host}),
+        is_model_ready=lambda model_name, model_version="": host.is_ready(str(model_name), _version(model_version)),
+    )
     return module
+
+
+def _version(given: Any) -> int | None:
+    return int(given) if given and int(given) > 0 else None

@@ -104,6 +104,14 @@ def _checked(tensor: pb_tensor.Tensor, spec: TensorSpec, given: Sequence[Array],
     return Tensor(dtype, array if _is_part_of(array, given) else np.array(array, copy=True, order="C"))
 
 
+def sendable(tensor: pb_tensor.Tensor, label: str) -> Tensor:
+    """Make a tensor that can be sent to another model; raises `InferenceFailed` for a text that is none."""
+    array = tensor.as_numpy()
+    if tensor.dtype is DType.BYTES:
+        return Tensor(DType.BYTES, _as_bytes(array, label))
+    return Tensor(tensor.dtype, np.ascontiguousarray(array).reshape(array.shape))
+
+
 def _as_bytes(array: Array, label: str) -> Array:
     texts = np.empty(array.shape, np.object_)
     for index, text in np.ndenumerate(array):
