@@ -46,6 +46,11 @@ class Exchange:
                 if final:
                     self._end(None)
 
+    def take_sent(self, reply: Reply | None, *, final: bool) -> None:
+        """Do so with what a sender sends, as long as the caller is there: for one who has gone nothing ends well."""
+        if not self.presence.is_gone():
+            self.take(reply, final=final)
+
     def _end(self, error: OVServeError | None) -> None:
         self._closed = True
         self._ends.put(error)

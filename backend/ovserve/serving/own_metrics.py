@@ -53,7 +53,7 @@ class OwnMetrics:
                 raise InvalidInput(f"metric '{name}' is a {other} already, expected no {kind} of that name")
             if made.key not in self._series and len(self._series) >= _MOST:
                 raise Overloaded(
-                    f"metric '{name}': there are {_MOST} metrics of models already, as many as there may be"
+                    f"metric '{name}': models have {_MOST} metrics already, as many as there may be"
                 )
             series = self._series.setdefault(made.key, made)
             series.holders += 1

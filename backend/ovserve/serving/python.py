@@ -184,7 +184,7 @@ class PythonServable:
             request.within,
             exchange.presence,
             exchange.presence.is_gone,
-            exchange.take,
+            exchange.take_sent,
         )
 
     def _response(self, request: InferRequest, answer: Answer, ran: Ran) -> InferResponse:
