@@ -1,5 +1,6 @@
 """Python models, written on the spot, and tensors for them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from ovserve.config.declared import TritonConfig
-from ovserve.engine.python_backend.python_model import PythonModel, load_python
+from ovserve.engine.python_backend.instance import Answer, Asked
+from ovserve.engine.python_backend.load_python import load_python
+from ovserve.engine.python_backend.python_model import PythonModel
+from ovserve.errors import OVServeError
 from ovserve.tensors import BY_KSERVE, Tensor
 
 DOUBLE = 'return [pb_utils.InferenceResponse([pb_utils.Tensor("y", requests[0].inputs()[0].as_numpy() * 2)])]'
@@ -52,4 +56,16 @@ def tensor(values: Any, kind: str = "FP32") -> Tensor:
 
 def answer(model: PythonModel, values: Any = (1, 2, 3), kind: str = "FP32") -> Any:
     """What `y` is for these values of `x`."""
-    return model.run({"x": tensor(values, kind)}, None)["y"].data
+    return run(model, {"x": tensor(values, kind)})["y"].data
+
+
+def run(
+    model: PythonModel, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None = None, request_id: str = ""
+) -> Mapping[str, Tensor]:
+    """Execute one request; raises what the model answers in place of outputs."""
+    wanted = [spec.name for spec in model.outputs if outputs is None or spec.name in outputs]
+    (result,) = model.execute([Asked(inputs, wanted, request_id)])
+    if isinstance(result, OVServeError):
+        raise result
+    assert isinstance(result, Answer), result
+    return result.outputs

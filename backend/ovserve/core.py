@@ -25,7 +25,9 @@ from ovserve.security.refusals import Refusals
 from ovserve.seeing import request_log
 from ovserve.serving.decoding_turns import make_decoding_turns
 from ovserve.serving.following import Following
+from ovserve.serving.host import Hosts
 from ovserve.serving.loader import load_version
+from ovserve.serving.own_metrics import OwnMetrics
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Registry
 from ovserve.serving.view import ALL
@@ -115,7 +117,15 @@ def compose(settings: Settings) -> Core:
         settings = settings.model_copy(update={"target_device": engine.pick_device()})
     source = make_source(settings)
     uploads = make_uploads(settings, source) if settings.control_mode == "explicit" else None
-    load = partial(load_version, engine, turns)
+    spans = _spans(settings)
+    dataplane = DataPlane(
+        registry,
+        strict_readiness=settings.strict_readiness,
+        load_wait_seconds=settings.load_wait_seconds,
+        spans=None if spans is None else spans.record,
+    )
+    own_metrics = OwnMetrics()
+    load = partial(load_version, engine, turns, hosts=Hosts(dataplane, own_metrics))
     reconciler = Reconciler(
         uploads or source,
         load,
@@ -129,15 +139,8 @@ def compose(settings: Settings) -> Core:
     # Every door checks the keys.
     may_manage = settings.is_local or settings.allow_remote_management or keys is not None
     control = Control(registry, reconciler, uploads, is_open=may_manage)
-    spans = _spans(settings)
-    dataplane = DataPlane(
-        registry,
-        strict_readiness=settings.strict_readiness,
-        load_wait_seconds=settings.load_wait_seconds,
-        spans=None if spans is None else spans.record,
-    )
     shared_memory = SharedMemory(is_open=may_manage)
-    metrics = _metrics(settings, registry, None if keys is None else keys.refusals)
+    metrics = _metrics(settings, registry, None if keys is None else keys.refusals, own_metrics)
     return Core(settings, registry, dataplane, control, shared_memory, source, reconciler, keys, metrics, spans)
 
 
@@ -158,10 +161,10 @@ def _spans(settings: Settings) -> "Spans | None":
         raise CannotStart(f"{flag}: {redacted(str(error))}") from error
 
 
-def _metrics(settings: Settings, registry: Registry, refusals: Refusals | None) -> Metrics | None:
+def _metrics(settings: Settings, registry: Registry, refusals: Refusals | None, own: OwnMetrics) -> Metrics | None:
     """Make what --metrics_enable asks for, or config.json's `monitoring`."""
     if settings.metrics_enable:
-        return Metrics(registry, settings.families, triton=settings.triton_metrics, refusals=refusals)
+        return Metrics(registry, settings.families, triton=settings.triton_metrics, refusals=refusals, own=own)
     if settings.config_path is None:
         return None
     try:
@@ -172,7 +175,7 @@ def _metrics(settings: Settings, registry: Registry, refusals: Refusals | None) 
         return None
     if not settings.rest_port:
         raise CannotStart("rest_port setting is missing, metrics are enabled on rest port")
-    return Metrics(registry, monitoring.metrics.metrics_list or SHOWN, refusals=refusals)
+    return Metrics(registry, monitoring.metrics.metrics_list or SHOWN, refusals=refusals, own=own)
 
 
 def _engine(settings: Settings) -> Engine:

@@ -1,8 +1,11 @@
 """The door for those who want answers: live, ready, metadata, infer, statistics."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter_ns
+from typing import TypeAlias
 
 from ovserve.errors import InvalidInput, NotFound, NotReady, OVServeError
 from ovserve.requests import IN_PROCESS, Caller, Door, Hurried, InferRequest, InferResponse, Metadata, Operation
@@ -12,11 +15,13 @@ from ovserve.seeing.watch import NOBODY, Look, Watch, Watching
 from ovserve.serving import classified
 from ovserve.serving.load_wait import LoadWait
 from ovserve.serving.registry import Registry
-from ovserve.serving.servable import Servable
+from ovserve.serving.servable import SendResponse, Servable, Streaming
 from ovserve.serving.statistics import Snapshot
 from ovserve.tensors import TensorSpec
 
 _US = 1e-6
+
+_Answer: TypeAlias = Callable[[Servable, InferRequest, Caller], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ class DataPlane:
         except (NotFound, NotReady):
             return False
         model.statistics.answer(door, Operation.READY, 0, good=True)
-        return not self._draining
+        return not self._draining and (not isinstance(model, Streaming) or model.is_ready())
 
     def metadata(self, name: str, version: int | None, door: Door = IN_PROCESS) -> tuple[Metadata, tuple[int, ...]]:
         """Return the metadata and all available versions, lowest first; raises `NotFound` or `NotReady`."""
@@ -160,7 +165,54 @@ class DataPlane:
             watch.end(response)
         return response
 
+    def infer_stream(
+        self,
+        request: InferRequest,
+        caller: Caller,
+        send: SendResponse,
+        door: Door = IN_PROCESS,
+        watch: Watch = NOBODY,
+    ) -> None:
+        """Answer `request` with any number of responses, the last of which is marked as such (see `Streaming`).
+
+        Returns when that was sent; raises an `OVServeError` that ends the request instead.
+        """
+        watch.begin(request)
+        last: InferResponse | None = None
+
+        def note(response: InferResponse | OVServeError | None, *, final: bool) -> None:
+            nonlocal last
+            last = response if isinstance(response, InferResponse) else last
+            if isinstance(response, OVServeError):
+                watch.refuse(response)
+            send(response, final=final)
+
+        try:
+            self._let_in(request, caller, door, partial(_answer_all, send=note))
+        finally:
+            watch.end(last)
+
+    def call(self, request: InferRequest, caller: Caller, send: SendResponse, *, many: bool, admitted: bool) -> None:
+        """Answer a request that a model makes within one that was let in, while the server stops too.
+
+        With `many` there may be any number of responses. Raises an `OVServeError` that ends the request.
+        """
+        if request.timeout_us:
+            caller = Hurried(caller, request.timeout_us * _US)
+        model = self._load_wait.find(request.model, request.version, caller)
+        if many and isinstance(model, Streaming):
+            model.infer_stream(request, caller, send, admitted=admitted)
+        else:
+            send(model.infer(request, caller, admitted=admitted), final=True)
+
     def _answer(self, request: InferRequest, caller: Caller, door: Door) -> InferResponse:
+        found: list[InferResponse] = []
+        self._let_in(
+            request, caller, door, lambda model, request, caller: found.append(_answer_one(model, request, caller))
+        )
+        return found[0]
+
+    def _let_in(self, request: InferRequest, caller: Caller, door: Door, answer: _Answer) -> None:
         with self._changed:
             if self._draining:
                 raise NotReady("the server is stopping")
@@ -173,9 +225,7 @@ class DataPlane:
             if request.timeout_us:
                 caller = Hurried(caller, request.timeout_us * _US)
             model = self._load_wait.find(request.model, request.version, caller)
-            response = (
-                classified.infer(model, request, caller) if request.classification else model.infer(request, caller)
-            )
+            answer(model, request, caller)
             answered = 1
         finally:
             if model is not None:
@@ -185,9 +235,19 @@ class DataPlane:
                 self._in_flight -= 1
                 if self._draining:
                     self._changed.notify_all()
-        return response
 
     @property
     def totals(self) -> Totals:
         with self._changed:
             return Totals(self._accepted, self._answered)
+
+
+def _answer_one(model: Servable, request: InferRequest, caller: Caller) -> InferResponse:
+    return classified.infer(model, request, caller) if request.classification else model.infer(request, caller)
+
+
+def _answer_all(model: Servable, request: InferRequest, caller: Caller, *, send: SendResponse) -> None:
+    if isinstance(model, Streaming) and not request.classification:
+        model.infer_stream(request, caller, send)
+    else:
+        send(_answer_one(model, request, caller), final=True)

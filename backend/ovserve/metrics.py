@@ -9,6 +9,7 @@ from ovserve.requests import Door, Operation
 from ovserve.security.keys import Right
 from ovserve.security.refusals import REASONS, Refusal, Refusals
 from ovserve.serving.histogram import BOUNDS_US, Buckets
+from ovserve.serving.own_metrics import OwnMetrics
 from ovserve.serving.registry import Registry
 from ovserve.serving.servable import Servable
 from ovserve.serving.statistics import Outcomes, Snapshot
@@ -47,11 +48,13 @@ class Metrics:
         *,
         triton: bool = False,
         refusals: Refusals | None = None,
+        own: OwnMetrics | None = None,
     ) -> None:
         self._registry = registry
         self._families = families
         self._triton = triton
         self._refusals = refusals
+        self._own = own
 
     def text(self) -> str:
         versions = [
@@ -61,6 +64,7 @@ class Metrics:
         ]
         shown = [_OVMS[name](name, versions) for name in (*SHOWN, *ON_DEMAND) if name in self._families]
         ours = [] if self._refusals is None else [_refused(self._refusals)]
+        ours += [] if self._own is None else self._own.families()
         return write([*shown, *(_triton(versions) if self._triton else ()), *ours])
 
 

@@ -27,7 +27,8 @@ class InferRequest:
     """One inference; `version` None is the default version, `outputs` None asks for all of them.
 
     Of the outputs in `classification` the so many highest values are asked for, with their names. `parameters` are the
-    client's own, for the model; a `priority` of 0 is the model's default, a `timeout_us` of 0 none.
+    client's own, for the model; a `priority` of 0 is the model's default, a `timeout_us` of 0 none. `within` are the
+    models and pipelines, from the outermost, in whose execution it is asked: none for a client's.
     """
 
     model: str
@@ -40,17 +41,22 @@ class InferRequest:
     sequence: InSequence | None = None
     priority: int = 0
     timeout_us: int = 0
+    within: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class InferResponse:
-    """The outputs by name; `ran` says how long each stage of a run took, where there was one."""
+    """The outputs by name; `ran` says how long each stage of a run took, where there was one.
+
+    `parameters` are the model's own, for the client.
+    """
 
     model: str
     version: int
     outputs: Mapping[str, Tensor]
     id: str = ""
     ran: Ran | None = None
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

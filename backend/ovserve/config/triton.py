@@ -55,6 +55,8 @@ _KINDS = ("", "KIND_AUTO", "KIND_CPU")
 _FILLED_IN = ("", "model.py", "model.xml")  # by Triton, when the configuration names no file
 
 _OURS = ModelConfig.model_fields.keys() - {"name", "base_path", "declared", "pipeline"}
+_OF_PYTHON_MODELS = ("max_queue", "queue_timeout")
+_DONE_BY_PYTHON_MODELS = {"model_transaction_policy", "optional"}
 _NEEDS_LAYOUT = ("mean", "scale", "color_format", "precision")
 _PROPERTIES = ("PERFORMANCE_HINT", "NUM_STREAMS")
 _NUMBERS = ("INFERENCE_NUM_THREADS", "COMPILATION_NUM_THREADS")
@@ -87,7 +89,12 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
     outputs = tuple(_tensor(tensor, "output") for tensor in document.get("output", ()))
     if "label_filename" in done_elsewhere:
         outputs = tuple(replace(tensor, label_file="") for tensor in outputs)
-    parameters, warnings = _Parameters(document.get("parameters", {}), max_batch_size, inputs).read()
+    is_python = document.get("backend") == "python"
+    given = document.get("parameters", {})
+    if is_python:  # they are the model's own, but for its queue
+        given = {key: value for key, value in given.items() if key.lower() in _OF_PYTHON_MODELS}
+        done_elsewhere |= _DONE_BY_PYTHON_MODELS
+    parameters, warnings = _Parameters(given, 0 if is_python else max_batch_size, inputs).read()
     return TritonConfig(
         name=str(document.get("name", "")),
         max_batch_size=max_batch_size,
@@ -156,7 +163,7 @@ def _fields_without_effect(document: Document, done_elsewhere: frozenset[str]) -
     for tensor in document.get("input", ()):
         if tensor.get("format", "FORMAT_NONE") != "FORMAT_NONE":
             yield f"input '{tensor['name']}': format has no effect; the parameter layout has"
-        if tensor.get("optional"):
+        if tensor.get("optional") and "optional" not in done_elsewhere:
             yield f"input '{tensor['name']}': optional has no effect, the model needs every input"
 
 

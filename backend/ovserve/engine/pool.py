@@ -69,21 +69,29 @@ class SlotPool(Generic[SlotT]):
         return self._size - len(self._free)
 
     @contextmanager
-    def slot(self, caller: Caller, *, admitted: bool = False, queue: Queue | None = None) -> Iterator[SlotT]:
+    def slot(
+        self, caller: Caller, *, admitted: bool = False, waits: bool = True, queue: Queue | None = None
+    ) -> Iterator[SlotT]:
         """Lend a slot for the time of the `with` block; who is `admitted` already is not refused for a full queue.
 
-        `queue` is that of the one who asks, where several share the pool.
+        Who does not wait is refused where none is free. `queue` is that of the one who asks, where several share the
+        pool.
         """
-        slot = self._acquire(caller, queue or self._queue, admitted=admitted)
+        slot = self._acquire(caller, queue or self._queue, admitted=admitted, waits=waits)
         try:
             yield slot
         finally:
             self._release(slot)
 
-    def _acquire(self, caller: Caller, queue: Queue, *, admitted: bool) -> SlotT:
+    def _acquire(self, caller: Caller, queue: Queue, *, admitted: bool, waits: bool) -> SlotT:
         with self._lock:
             if self._free:  # nobody waits: a released slot goes to a waiter before it counts as free
                 return self._free.popleft()
+            if not waits:
+                raise Overloaded(
+                    f"{queue.owner}: it is called from within itself while all of its {self._size} instances are busy, "
+                    f"and would wait for its own end"
+                )
             if len(self._waiters) >= queue.most and not admitted:
                 raise Overloaded(
                     f"{queue.owner}: {len(self._waiters)} requests are waiting already, "

@@ -43,6 +43,7 @@ class Run:
         request_id: str,
         executor: Executor,
         width: int,
+        within: tuple[str, ...] = (),
     ) -> None:
         self.node_runs: list[NodeRun] = []  # of which there are many where a demultiplexer makes many branches
         self._plan = plan
@@ -50,6 +51,7 @@ class Run:
         self._caller = caller
         self._request_id = request_id
         self._executor = executor
+        self._within = within
         self._idle = width - 1
         self._changed = threading.Condition()
         self._values: dict[_Place, Mapping[str, Tensor]] = {}
@@ -147,6 +149,7 @@ class Run:
             member.metadata.version,
             frozenset(step.outputs.values()),
             self._request_id,
+            within=self._within,
         )
         begun_ns = perf_counter_ns()
         response = member.infer(request, self, admitted=True)

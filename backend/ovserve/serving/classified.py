@@ -1,5 +1,7 @@
 """Inference whose outputs come as classes where they are asked for as such."""
 
+from dataclasses import replace
+
 from ovserve import classification
 from ovserve.requests import Caller, InferRequest, InferResponse
 from ovserve.serving.servable import Servable
@@ -24,4 +26,4 @@ def infer(model: Servable, request: InferRequest, caller: Caller) -> InferRespon
             outputs[name] = classification.classify(
                 tensor, count, model.labels.get(name, ()), f"{label}: output '{name}'", has_rows=has_rows
             )
-    return InferResponse(response.model, response.version, outputs, response.id, response.ran)
+    return replace(response, outputs=outputs)

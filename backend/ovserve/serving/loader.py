@@ -5,13 +5,14 @@ from pathlib import Path
 from ovserve.config.declared import WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.engine.openvino import Engine
-from ovserve.engine.python_backend.python_model import load_python
+from ovserve.engine.python_backend.load_python import load_instances
 from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import find_files
 from ovserve.repository.mapping import read_mapping
 from ovserve.serving import agreement
 from ovserve.serving.decoding_turns import DecodingTurns
+from ovserve.serving.host import Hosts
 from ovserve.serving.labels import read_labels
 from ovserve.serving.model import Model
 from ovserve.serving.python import PythonServable
@@ -21,14 +22,25 @@ from ovserve.serving.warm_up import warm_up
 logger = get_logger("ovserve.load")
 
 
-def load_version(engine: Engine, turns: DecodingTurns, config: ModelConfig, version: int, place: Path) -> Servable:
-    """Load the version that lies in `place`, a folder or a file; raises `LoadFailed` with the cause."""
+def load_version(
+    engine: Engine,
+    turns: DecodingTurns,
+    config: ModelConfig,
+    version: int,
+    place: Path,
+    *,
+    hosts: Hosts | None = None,
+) -> Servable:
+    """Load the version that lies in `place`, a folder or a file; raises `LoadFailed` with the cause.
+
+    Without `hosts` Python models know of no others.
+    """
     declared = config.declared
     if declared is not None and declared.document.get("backend") == "python":
         file = place / (declared.file_name or "model.py") if place.is_dir() else place
-        return PythonServable(
-            config, version, load_python(file, declared, name=config.name, version=version), read_labels(config)
-        )
+        host = None if hosts is None else hosts.make(config.name)
+        instances = load_instances(file, declared, name=config.name, version=version, host=host)
+        return PythonServable(config, version, instances, read_labels(config), None if hosts is None else hosts.graph)
     return _load_openvino(engine, turns, config, version, place)
 
 

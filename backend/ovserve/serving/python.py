@@ -1,35 +1,58 @@
 """A Python model that is served."""
 
+import threading
 import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter_ns
 
+from ovserve.config.declared import Document, WrongTritonConfig
 from ovserve.config.model import ModelConfig
+from ovserve.config.triton import DONE_BY_SERVER, read_triton
 from ovserve.engine.picture_input import plan
 from ovserve.engine.pool import Queue, SlotPool
-from ovserve.engine.python_backend.python_model import PythonModel
-from ovserve.errors import WrongDatatype
+from ovserve.engine.python_backend.instance import Answer, Asked, Instance, Later, Reply, Result
+from ovserve.errors import Cancelled, DeadlineExceeded, Overloaded, OVServeError, WrongDatatype
 from ovserve.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
+from ovserve.serving.call_graph import CallGraph
+from ovserve.serving.exchange import Exchange
 from ovserve.serving.in_flight import InFlight
 from ovserve.serving.labels import Labels
+from ovserve.serving.only_response import OnlyResponse
+from ovserve.serving.servable import SendResponse
 from ovserve.serving.statistics import Statistics
 from ovserve.signature import Signature
 from ovserve.tensors import DType, TensorSpec
 
 PLATFORM = "python"  # as Triton
 
+# Requests of a decoupled model that were executed and wait for more responses; each holds a thread.
+_MOST_OPEN = 64
+_OF_THE_PROTOCOL = "triton_enable_empty_final_response"
+_NOT_COUNTED = (Cancelled, DeadlineExceeded, Overloaded)
+
 
 class PythonServable:
-    """One loaded version of one Python model (a `Servable`): one request at a time.
+    """One loaded version of one Python model (a `Servable`, and `Streaming`): each instance has one request at a time.
 
-    Its `finalize` runs when nobody has a reference any more, at the latest when the process ends.
+    `finalize` runs when nobody has a reference any more, at the latest when the process ends.
     """
 
-    def __init__(self, config: ModelConfig, version: int, loaded: PythonModel, labels: Labels | None = None) -> None:
-        self.config = config
-        self.metadata = Metadata(config.name, version, PLATFORM, loaded.inputs, loaded.outputs)
-        self.slots = 1
+    def __init__(
+        self,
+        config: ModelConfig,
+        version: int,
+        instances: Sequence[Instance],
+        labels: Labels | None = None,
+        graph: CallGraph | None = None,
+    ) -> None:
+        first = instances[0]
+        self.config = _completed(config, first.document)
+        self.metadata = Metadata(config.name, version, PLATFORM, first.inputs, first.outputs)
+        self.slots = len(instances)
         self.streams = 1
         self.note: str | None = None
         self.warnings: tuple[str, ...] = ()
@@ -37,12 +60,19 @@ class PythonServable:
         self.labels: Labels = labels or {}
         self.in_flight = InFlight()
         self.statistics = Statistics()
-        self._loaded = loaded
-        label = f"model '{config.name}' version {version}"
-        self._signature = Signature(label, loaded.inputs, loaded.outputs, optional=loaded.optional)
-        self._pictures = {spec.name for spec in loaded.inputs if plan(spec) is not None}
-        self._turns = SlotPool((loaded,), Queue(label, config.queue_for(self.slots), config.queue_timeout or None))
-        weakref.finalize(self, loaded.close)
+        self.is_decoupled = first.is_decoupled
+        self._instances = instances
+        self._graph = graph or CallGraph()
+        self._signature = Signature(
+            f"model '{config.name}' version {version}", first.inputs, first.outputs, optional=first.optional
+        )
+        self._pictures = {spec.name for spec in first.inputs if plan(spec) is not None}
+        self._turns = SlotPool(
+            instances, Queue(self._signature.label, config.queue_for(self.slots), config.queue_timeout or None)
+        )
+        self.admitted_at_once = self._turns.admitted_at_once + (_MOST_OPEN if self.is_decoupled else 0)
+        self._open = threading.BoundedSemaphore(self.admitted_at_once)
+        weakref.finalize(self, _close_all, instances)
 
     @property
     def running(self) -> int:
@@ -52,24 +82,51 @@ class PythonServable:
     def taken(self) -> tuple[TensorSpec, ...]:
         return self._signature.taken
 
-    @property
-    def admitted_at_once(self) -> int:
-        return self._turns.admitted_at_once
+    def is_ready(self) -> bool:
+        """Ask every instance."""
+        return all(instance.is_ready() for instance in self._instances)
 
     def infer(self, request: InferRequest, caller: Caller, *, admitted: bool = False) -> InferResponse:
+        only = OnlyResponse(self._signature.label)
+        self.infer_stream(request, caller, only.take, admitted=admitted)
+        return only.get()
+
+    def infer_stream(
+        self, request: InferRequest, caller: Caller, send: SendResponse, *, admitted: bool = False
+    ) -> None:
         self._check(request)
+        waits = not request.within or not self._graph.add(request.within[-1], self.metadata.name)
         begun_ns = perf_counter_ns()
-        with self.in_flight, self._turns.slot(caller, admitted=admitted) as model:
-            served_ns = perf_counter_ns()
+        ran = Ran({}, 0)
+        failed = False
+
+        def hand_on(reply: Reply | None, *, final: bool) -> None:
+            nonlocal ran, failed
+            if isinstance(reply, Answer):
+                ran = Ran(reply.outputs, ran.infer_ns)
+                send(self._response(request, reply, ran), final=final)
+            else:
+                failed = failed or reply is not None
+                send(reply, final=final)
+
+        with self.in_flight, self._room():
+            exchange = Exchange(self._signature.label, caller, hand_on)
             try:
-                outputs = model.run(request.inputs, request.outputs, request.id)
-            except Exception:
-                self.statistics.fail(perf_counter_ns() - begun_ns)
+                result, took_ns = self._execute(request, exchange, admitted=admitted, waits=waits)
+                ran = Ran(ran.outputs, took_ns)
+                if not isinstance(result, Later):
+                    exchange.take(result, final=True)
+                exchange.wait()
+            except OVServeError as error:
+                if not isinstance(error, _NOT_COUNTED):
+                    self.statistics.fail(perf_counter_ns() - begun_ns)
                 raise
-            ended_ns = perf_counter_ns()
-        ran = Ran(outputs, ended_ns - served_ns)
-        self.statistics.succeed(ended_ns - begun_ns, ran, batch.size(self.config, request.inputs))
-        return InferResponse(self.metadata.name, self.metadata.version, outputs, request.id, ran)
+            finally:
+                exchange.close()
+        if failed:
+            self.statistics.fail(perf_counter_ns() - begun_ns)
+        else:
+            self.statistics.succeed(perf_counter_ns() - begun_ns, ran, batch.size(self.config, request.inputs))
 
     def _check(self, request: InferRequest) -> None:
         """Raise what does not fit; as in Triton, a Python model gets what was sent, and nothing is decoded for it."""
@@ -83,3 +140,68 @@ class PythonServable:
                     f"TYPE_STRING"
                 ) from error
             raise
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Bound the requests of a decoupled model that are under way; for others the queue does."""
+        if not self.is_decoupled:
+            yield
+            return
+        if not self._open.acquire(blocking=False):
+            raise Overloaded(
+                f"{self._signature.label}: {self.admitted_at_once} requests are being answered already; try again later"
+            )
+        try:
+            yield
+        finally:
+            self._open.release()
+
+    def _execute(self, request: InferRequest, exchange: Exchange, *, admitted: bool, waits: bool) -> tuple[Result, int]:
+        """Have an instance execute the request, as often as it asks for it; tell the nanoseconds that took, too."""
+        asked = self._asked(request, exchange)
+        took_ns = 0
+        while True:
+            with self._turns.slot(exchange.presence, admitted=admitted, waits=waits) as instance:
+                served_ns = perf_counter_ns()
+                (result,) = instance.execute((asked,))
+                took_ns += perf_counter_ns() - served_ns
+            if result is not Later.AGAIN:
+                return result, took_ns
+            admitted = True
+            if exchange.presence.is_gone():
+                raise Cancelled(f"{self._signature.label}: the caller went away before the final response")
+
+    def _asked(self, request: InferRequest, exchange: Exchange) -> Asked:
+        specs = self.metadata
+        return Asked(
+            {spec.name: request.inputs[spec.name] for spec in specs.inputs if spec.name in request.inputs},
+            [spec.name for spec in specs.outputs if request.outputs is None or spec.name in request.outputs],
+            request.id,
+            {name: value for name, value in request.parameters.items() if name != _OF_THE_PROTOCOL},
+            request.sequence,
+            request.priority,
+            request.timeout_us,
+            request.within,
+            exchange.presence,
+            exchange.presence.is_gone,
+            exchange.take_sent,
+        )
+
+    def _response(self, request: InferRequest, answer: Answer, ran: Ran) -> InferResponse:
+        return InferResponse(
+            self.metadata.name, self.metadata.version, answer.outputs, request.id, ran, answer.parameters
+        )
+
+
+def _completed(config: ModelConfig, document: Document) -> ModelConfig:
+    """Have the configuration as the model completed it, where it can be read."""
+    try:
+        declared = read_triton(document, DONE_BY_SERVER)
+    except WrongTritonConfig:
+        return config
+    return config.model_copy(update={"declared": replace(declared, name=config.name)})
+
+
+def _close_all(instances: Sequence[Instance]) -> None:
+    for instance in instances:
+        instance.close()

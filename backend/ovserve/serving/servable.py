@@ -1,14 +1,21 @@
 """What can be served under a name and a version: a model, or a pipeline of them."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ovserve.config.model import ModelConfig
+from ovserve.errors import OVServeError
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving.in_flight import InFlight
 from ovserve.serving.labels import Labels
 from ovserve.serving.statistics import Statistics
 from ovserve.tensors import TensorSpec
+
+
+class SendResponse(Protocol):
+    def __call__(self, response: InferResponse | OVServeError | None, *, final: bool) -> None:
+        """Take a response, or the error in its place, and whether it is the last; None is the end alone."""
+        ...
 
 
 class Servable(Protocol):
@@ -77,3 +84,22 @@ class Servable(Protocol):
         `admitted` is for a part of a request that was let in already: it waits its turn where others are refused.
         """
         ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A servable that may give none, one or many responses to a request, and says itself whether it is ready.
+
+    Whoever wants one response asks `infer` as everywhere: it raises `Unsupported` where there is not exactly one.
+    """
+
+    def infer_stream(
+        self, request: InferRequest, caller: Caller, send: SendResponse, *, admitted: bool = False
+    ) -> None:
+        """Answer with `send`, which may wait for a slow client, and return after the final response.
+
+        `send` is called in any thread, by one at a time. Raises the `OVServeError` that ends the request otherwise.
+        """
+        ...
+
+    def is_ready(self) -> bool: ...

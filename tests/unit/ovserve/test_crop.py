@@ -9,8 +9,10 @@ import openvino as ov
 import pytest
 
 import ovserve
+import python_models
 from ovserve.config.declared import TritonConfig
-from ovserve.engine.python_backend.python_model import PythonModel, load_python
+from ovserve.engine.python_backend.load_python import load_python
+from ovserve.engine.python_backend.python_model import PythonModel
 from ovserve.errors import LoadFailed
 from ovserve.tensors import Array, DType, Tensor
 
@@ -42,8 +44,8 @@ def row(confidence: float, *box: float) -> list[float]:
 
 def run(model: PythonModel, image: Array, rows: Sequence[Sequence[float]] | Array) -> tuple[Array, Array, Array]:
     detections = np.array(rows, np.float32).reshape(1, 1, -1, 7)
-    answer = model.run(
-        {"image": Tensor(DType.FP32, image.astype(np.float32)), "detections": Tensor(DType.FP32, detections)}, None
+    answer = python_models.run(
+        model, {"image": Tensor(DType.FP32, image.astype(np.float32)), "detections": Tensor(DType.FP32, detections)}
     )
     return answer["images"].data, answer["coordinates"].data, answer["confidences"].data
 

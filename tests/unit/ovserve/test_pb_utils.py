@@ -13,13 +13,9 @@ from ovserve.engine.python_backend.auto_complete import ModelConfig
 from ovserve.engine.python_backend.pb_tensor import received
 from ovserve.errors import Unsupported
 from ovserve.tensors import DType
-from python_models import answer, load, source, tensor
+from python_models import answer, load, run, source, tensor
 
-MISSING = (
-    *("MetricFamily", "PreferredMemory", "InferenceTrace", "load_model", "unload_model", "is_model_ready"),
-    *("serialize_byte_tensor", "deserialize_bytes_tensor"),
-)
-METHODS = ("exec", "async_exec", "get_response_sender", "set_release_flags", "trace")
+MISSING = ("load_model", "unload_model")
 
 
 def told(folder: Path, expression: str) -> Any:
@@ -27,7 +23,7 @@ def told(folder: Path, expression: str) -> Any:
     array = f"np.array([json.dumps({expression})], dtype=object)"
     execute = f'request, = requests\nreturn [pb_utils.InferenceResponse([pb_utils.Tensor("y", {array})])]'
     model = load(folder, source(execute, top="import json", kind="STRING"), name="m", version=3)
-    (text,) = model.run({"x": tensor([b""], "BYTES")}, None, "request 7")["y"].data
+    (text,) = run(model, {"x": tensor([b""], "BYTES")}, None, "request 7")["y"].data
     return json.loads(text)
 
 
@@ -72,13 +68,6 @@ def test_what_is_not_there_yet_says_so(tmp_path: Path, name: str) -> None:
         answer(load(tmp_path, source(f"pb_utils.{name}('x')")))
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_what_a_request_cannot_do_yet_says_so(tmp_path: Path, name: str) -> None:
-    request = "pb_utils.InferenceRequest(model_name='other', requested_output_names=['y'], inputs=requests[0].inputs())"
-    with pytest.raises(Unsupported, match=f"InferenceRequest.{name} is not supported by this server yet"):
-        answer(load(tmp_path, source(f"{request}.{name}()" if name != "set_release_flags" else f"{request}.{name}(1)")))
-
-
 def test_it_is_found_at_run_time_too(tmp_path: Path) -> None:
     execute = """
         from triton_python_backend_utils import InferenceResponse, Tensor
@@ -103,6 +92,56 @@ def test_log_lines_go_to_the_servers_log_with_the_models_name(tmp_path: Path, ca
         ("INFO", "plain model=talker"),
         ("ERROR", "loud model=talker"),
     ]
+
+
+def test_texts_go_into_bytes_and_come_back() -> None:
+    texts = np.array(["a", b"\0\xff", ""], dtype=object)
+    written = pb_utils.serialize_byte_tensor(texts).item()
+    assert written == b"\x01\0\0\0a\x02\0\0\0\0\xff\0\0\0\0"
+    assert pb_utils.deserialize_bytes_tensor(written).tolist() == [b"a", b"\0\xff", b""]
+    assert pb_utils.serialize_byte_tensor(texts[:0]).size == 0
+    assert pb_utils.serialize_byte_tensor(np.ones(2)) is None
+
+
+@pytest.mark.parametrize("data", [b"\1", b"\x02\0\0\0a", b"\0\0\0\0\1\0"])
+def test_bytes_that_end_too_early_are_refused(data: bytes) -> None:
+    with pytest.raises(pb_utils.TritonModelException, match="the bytes end within"):
+        pb_utils.deserialize_bytes_tensor(data)
+
+
+def test_a_tensor_goes_through_dlpack() -> None:
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    tensor = pb_utils.Tensor("x", array)
+    assert tensor.shape() == (2, 3)
+    assert np.shares_memory(np.from_dlpack(tensor), array)
+    for giver in (array, tensor, tensor.to_dlpack()):
+        assert pb_utils.Tensor.from_dlpack("y", giver).as_numpy().tolist() == array.tolist()
+
+
+def test_what_others_may_be_reading_goes_through_dlpack_as_a_copy() -> None:
+    sent = tensor([1, 2])
+    given = np.from_dlpack(received("x", sent))
+    assert not np.shares_memory(given, sent.data)
+    assert given.tolist() == [1, 2]
+
+
+def test_texts_do_not_go_through_dlpack() -> None:
+    with pytest.raises(pb_utils.TritonModelException, match="DLPack has no BYTES"):
+        pb_utils.Tensor("x", np.array([b"a"], dtype=object)).to_dlpack()
+
+
+def test_preferred_memory_and_traces_are_taken_and_told() -> None:
+    memory = pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_GPU, 1)
+    request = pb_utils.InferenceRequest(model_name="m", preferred_memory=memory, trace=pb_utils.InferenceTrace())
+    assert request.preferred_memory() is memory
+    assert (memory.preferred_memory_type(), memory.preferred_device_id()) == (pb_utils.TRITONSERVER_MEMORY_GPU, 1)
+    assert request.trace().get_context() is None
+
+
+@pytest.mark.parametrize("value", [None, [1], b"a"])
+def test_parameters_that_no_protocol_carries_are_refused(value: object) -> None:
+    with pytest.raises(TypeError, match="parameters take texts"):
+        pb_utils.InferenceResponse(parameters={"a": value})
 
 
 def test_an_error_says_its_message_and_code() -> None:

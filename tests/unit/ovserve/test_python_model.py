@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from ovserve.config.declared import TritonConfig
-from ovserve.engine.python_backend.python_model import PythonModel, load_python
+from ovserve.engine.python_backend.load_python import load_python
+from ovserve.engine.python_backend.python_model import PythonModel
 from ovserve.errors import (
     Cancelled,
     InferenceFailed,
@@ -23,7 +24,7 @@ from ovserve.errors import (
     Unsupported,
 )
 from ovserve.tensors import DType
-from python_models import ARRAY, answer, load, source, tensor
+from python_models import ARRAY, answer, load, run, source, tensor
 
 
 def refusal(folder: Path, text: str, **document: Any) -> str:
@@ -93,7 +94,7 @@ def test_a_task_left_behind_by_an_async_model_that_exits_does_no_harm(tmp_path: 
 @pytest.mark.parametrize("kind", [dtype.kserve for dtype in DType if dtype is not DType.BYTES])
 def test_every_datatype_passes(tmp_path: Path, kind: str) -> None:
     sent = tensor([0, 1, 1], kind)
-    got = load(tmp_path, source(replying(ARRAY), kind=kind)).run({"x": sent}, None)["y"]
+    got = run(load(tmp_path, source(replying(ARRAY), kind=kind)), {"x": sent})["y"]
     assert (got.dtype, got.data.dtype, got.data.tolist()) == (sent.dtype, sent.data.dtype, sent.data.tolist())
 
 
@@ -125,7 +126,7 @@ def test_empty_tensors_pass(tmp_path: Path, kind: str) -> None:
 
 def test_a_view_of_the_input_is_given_on_without_a_copy(tmp_path: Path) -> None:
     sent = tensor([1, 2, 3])
-    got = load(tmp_path, source(replying(f"{ARRAY}[1:]"))).run({"x": sent}, None)["y"].data
+    got = run(load(tmp_path, source(replying(f"{ARRAY}[1:]"))), {"x": sent})["y"].data
     assert np.shares_memory(got, sent.data)
     assert got.tolist() == [2, 3]
 
@@ -142,7 +143,7 @@ def test_inputs_cannot_be_written_into(tmp_path: Path) -> None:
     sent = tensor([1, 2, 3])
     model = load(tmp_path, source(f"{ARRAY}[0] = 7\nreturn []"))
     with pytest.raises(InferenceFailed, match="ValueError: assignment destination is read-only"):
-        model.run({"x": sent}, None)
+        run(model, {"x": sent})
     assert sent.data.flags.writeable
 
 
@@ -155,11 +156,11 @@ def test_only_the_outputs_asked_for_are_needed_and_given(tmp_path: Path) -> None
     ).replace("return config", 'config.add_output({"name": "z", "data_type": "TYPE_FP32", "dims": [1]}); return config')
     model = load(tmp_path, text)
     asked = (frozenset({"z"}), frozenset({"z", "y"}), None)
-    assert [list(model.run({"x": tensor([1])}, outputs)) for outputs in asked] == [["z"], ["y", "z"], ["y", "z"]]
+    assert [list(run(model, {"x": tensor([1])}, outputs)) for outputs in asked] == [["z"], ["y", "z"], ["y", "z"]]
 
 
 def test_an_output_that_was_not_asked_for_is_left_out(tmp_path: Path) -> None:
-    assert load(tmp_path, source()).run({"x": tensor([1])}, frozenset()) == {}
+    assert run(load(tmp_path, source()), {"x": tensor([1])}, frozenset()) == {}
 
 
 def test_a_batch_goes_before_the_dimensions(tmp_path: Path) -> None:
@@ -172,7 +173,7 @@ def test_an_optional_input_may_be_absent(tmp_path: Path) -> None:
     text = source(
         'assert pb_utils.get_input_tensor_by_name(requests[0], "x") is None\n' + replying("np.ones(1, np.float32)")
     ).replace("config.add_input({", 'config.add_input({"optional": True, ')
-    assert load(tmp_path, text).run({}, None)["y"].data.tolist() == [1]
+    assert run(load(tmp_path, text), {})["y"].data.tolist() == [1]
 
 
 # What does not fit
@@ -341,12 +342,6 @@ def test_a_finalize_that_fails_is_logged_only(tmp_path: Path, caplog: pytest.Log
             "auto_complete_config failed: it must return the configuration that it was given, got NoneType",
         ),
         (source().replace("return config", "raise ValueError('no')"), "auto_complete_config failed: ValueError: no"),
-        (
-            source().replace(
-                "return config", "config.set_model_transaction_policy({'decoupled': True}); return config"
-            ),
-            "decoupled models are not supported yet",
-        ),
         (source(kind="FLOAT"), "input 'x': data_type must be TYPE_FP32, TYPE_STRING or the like, got TYPE_FLOAT"),
         (source(dims="[0]"), "input 'x': a dimension must be at least 1, or -1 for any, got 0"),
         (source(dims="'ab'"), "auto_complete_config failed: ValueError: invalid literal for int() with base 10: 'a'"),

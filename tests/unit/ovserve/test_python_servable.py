@@ -9,7 +9,7 @@ import pytest
 from encoded_pictures import noise, png
 from ovserve.config.declared import TritonConfig
 from ovserve.config.model import ModelConfig
-from ovserve.engine.python_backend.python_model import load_python
+from ovserve.engine.python_backend.load_python import load_python
 from ovserve.errors import InferenceFailed, WrongDatatype, WrongShape, WrongTensors
 from ovserve.requests import InferRequest, Patient
 from ovserve.serving.python import PythonServable
@@ -43,7 +43,7 @@ def served(tmp_path: Path) -> PythonServable:
     (tmp_path / "model.py").write_text(SOURCE)
     config = ModelConfig(name="m", base_path=tmp_path)
     loaded = load_python(tmp_path / "model.py", TritonConfig("m"), name="m", version=1)
-    return PythonServable(config, 1, loaded)
+    return PythonServable(config, 1, [loaded])
 
 
 def ask(served: PythonServable, datatype: str = "FP32", **values: object) -> Array:
@@ -71,7 +71,7 @@ def test_it_says_what_does_not_fit(served: PythonServable) -> None:
 def test_pictures_are_not_decoded_for_it(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(SOURCE.replace('"dims": [-1], "optional"', '"dims": [-1, 4, 4, 3], "optional"'))
     loaded = load_python(tmp_path / "model.py", TritonConfig("m"), name="m", version=1)
-    served = PythonServable(ModelConfig(name="m", base_path=tmp_path), 1, loaded)
+    served = PythonServable(ModelConfig(name="m", base_path=tmp_path), 1, [loaded])
     sentence = (
         r"^model 'm' version 1: input 'x' expects datatype FP32, got BYTES; images are not decoded for a Python model, "
         r"which gets the files where it declares TYPE_STRING$"
@@ -84,7 +84,7 @@ def test_it_gets_files_as_they_are_where_it_declares_strings(tmp_path: Path) -> 
     text = SOURCE.replace("TYPE_FP32", "TYPE_STRING").replace('found["x"][0] < 0', "False").replace("sum(", "min(")
     (tmp_path / "model.py").write_text(text)
     loaded = load_python(tmp_path / "model.py", TritonConfig("m"), name="m", version=1)
-    served = PythonServable(ModelConfig(name="m", base_path=tmp_path), 1, loaded)
+    served = PythonServable(ModelConfig(name="m", base_path=tmp_path), 1, [loaded])
     assert ask(served, "BYTES", x=[png(noise(4, 4))]).tolist() == [png(noise(4, 4))]
 
 
@@ -106,7 +106,7 @@ def test_requests_take_turns(served: PythonServable) -> None:
 def test_it_finalizes_when_nobody_has_it_any_more(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(SOURCE)
     config = ModelConfig(name="m", base_path=tmp_path)
-    served = [PythonServable(config, 1, load_python(tmp_path / "model.py", TritonConfig("m"), name="m", version=1))]
+    served = [PythonServable(config, 1, [load_python(tmp_path / "model.py", TritonConfig("m"), name="m", version=1)])]
     leased = served[0]
     served.clear()
     assert ask(leased, x=[1]).tolist() == [1]

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +24,10 @@ class LoopThread:
         if error is not None:
             raise error
         return result
+
+    def start(self, awaitable: Awaitable[Any], failed: Callable[[BaseException], None]) -> None:
+        """Have it run, and call `failed` with what it raises."""
+        asyncio.run_coroutine_threadsafe(_watched(awaitable, failed), self._loop)
 
     def close(self) -> None:
         """Cancel what still runs, and end the thread."""
@@ -55,3 +59,9 @@ async def _outcome(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None
         return await awaitable, None
     except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
         return None, error
+
+
+async def _watched(awaitable: Awaitable[Any], failed: Callable[[BaseException], None]) -> None:
+    _, error = await _outcome(awaitable)
+    if error is not None:
+        failed(error)

@@ -2,13 +2,17 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-from ovserve.engine.python_backend.pb_errors import NotSupported, TritonError
+from ovserve.engine.python_backend.pb_errors import TritonError
+from ovserve.engine.python_backend.pb_memory import InferenceTrace, PreferredMemory
 from ovserve.engine.python_backend.pb_tensor import Tensor
+from ovserve.requests import Parameter
 
 
 class InferenceRequest:
+    """What both kinds have: those that a model gets, and those that it makes itself."""
+
     def __init__(  # noqa: PLR0917 - as in Triton
         self,
         request_id: str = "",
@@ -19,18 +23,24 @@ class InferenceRequest:
         model_version: int = -1,
         flags: int = 0,
         timeout: int = 0,
+        preferred_memory: PreferredMemory | None = None,
+        trace: InferenceTrace | None = None,
         parameters: Mapping[str, Any] | None = None,
-        **_others: Any,
+        *,
+        priority: int = 0,
     ) -> None:
-        self._request_id = request_id
+        self._request_id = str(request_id)
         self._correlation_id = correlation_id
-        self._inputs = list(inputs)
-        self._outputs = set(requested_output_names)
-        self._model_name = model_name
-        self._model_version = model_version
-        self._flags = flags
-        self._timeout = timeout
-        self._parameters = json.dumps(dict(parameters or {}))
+        self._inputs = _checked_tensors("inputs", inputs)
+        self._outputs = {str(name) for name in requested_output_names}
+        self._model_name = str(model_name)
+        self._model_version = int(model_version)
+        self._flags = int(flags)
+        self._timeout = int(timeout)
+        self._preferred_memory = preferred_memory or PreferredMemory()
+        self._trace = trace or InferenceTrace()
+        self._parameters = checked_parameters(parameters)
+        self._priority = int(priority)
 
     def inputs(self) -> list[Tensor]:
         return self._inputs
@@ -54,33 +64,27 @@ class InferenceRequest:
         return self._flags
 
     def set_flags(self, flags: int) -> None:
-        self._flags = flags
+        self._flags = int(flags)
 
     def timeout(self) -> int:
         """Microseconds; 0 is without limit."""
         return self._timeout
 
+    def priority(self) -> int:
+        return self._priority
+
+    def preferred_memory(self) -> PreferredMemory:
+        return self._preferred_memory
+
+    def trace(self) -> InferenceTrace:
+        return self._trace
+
     def parameters(self) -> str:
         """JSON text, as Triton gives it."""
-        return self._parameters
+        return json.dumps(self._parameters)
 
     def is_cancelled(self) -> bool:
         return False
-
-    def exec(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotSupported("InferenceRequest.exec")
-
-    def async_exec(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotSupported("InferenceRequest.async_exec")
-
-    def get_response_sender(self) -> NoReturn:
-        raise NotSupported("InferenceRequest.get_response_sender")
-
-    def set_release_flags(self, _flags: int) -> NoReturn:
-        raise NotSupported("InferenceRequest.set_release_flags")
-
-    def trace(self) -> NoReturn:
-        raise NotSupported("InferenceRequest.trace")
 
 
 class InferenceResponse:
@@ -90,15 +94,11 @@ class InferenceResponse:
         error: TritonError | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> None:
-        for tensor in output_tensors:
-            if not isinstance(tensor, Tensor):
-                raise TypeError(f"output_tensors takes tensors, got {type(tensor).__name__}")
         if error is not None and not isinstance(error, TritonError):
             raise TypeError(f"error takes a TritonError, got {type(error).__name__}")
-        if parameters:
-            raise NotSupported("InferenceResponse with parameters")
-        self._tensors = list(output_tensors)
+        self._tensors = _checked_tensors("output_tensors", output_tensors)
         self._error = error
+        self._parameters = checked_parameters(parameters)
 
     def output_tensors(self) -> list[Tensor]:
         return self._tensors
@@ -108,3 +108,28 @@ class InferenceResponse:
 
     def error(self) -> TritonError | None:
         return self._error
+
+    def parameters(self) -> str:
+        """JSON text."""
+        return json.dumps(self._parameters)
+
+    def given_parameters(self) -> dict[str, Parameter]:  # Triton's has none
+        return self._parameters
+
+
+def _checked_tensors(what: str, tensors: Sequence[Tensor]) -> list[Tensor]:
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{what} takes tensors, got {type(tensor).__name__}")
+    return list(tensors)
+
+
+def checked_parameters(parameters: Mapping[str, Any] | None) -> dict[str, Parameter]:
+    """Copy parameters; raises `TypeError` for a value that no protocol carries."""
+    for name, value in (parameters or {}).items():
+        if not isinstance(name, str) or not isinstance(value, bool | int | float | str):
+            raise TypeError(
+                f"parameters take texts, whole numbers, numbers and booleans by name, "
+                f"got {type(value).__name__} for {name!r}"
+            )
+    return dict(parameters or {})

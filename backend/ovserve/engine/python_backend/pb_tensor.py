@@ -1,11 +1,11 @@
 """Tensors and datatypes, as a Python model knows them from `triton_python_backend_utils`."""
 
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from ovserve import tensors
-from ovserve.engine.python_backend.pb_errors import NotSupported, TritonModelException
+from ovserve.engine.python_backend.pb_errors import TritonModelException
 from ovserve.tensors import Array, DType
 
 # In the order of Triton's numbers for them, from 1.
@@ -52,12 +52,47 @@ class Tensor:
     def is_cpu(self) -> bool:
         return True
 
-    def to_dlpack(self) -> NoReturn:
-        raise NotSupported("Tensor.to_dlpack")
+    def shape(self) -> tuple[int, ...]:
+        return self._array.shape
+
+    def to_dlpack(self) -> Any:
+        """Hand the numbers on (https://dmlc.github.io/dlpack); those that others may be reading, as a copy."""
+        return self.__dlpack__()
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self.dtype in {DType.BYTES, DType.BF16}:
+            raise TritonModelException(f"tensor '{self._name}': DLPack has no {self.dtype.kserve} here")
+        array = self._array if self._array.flags.writeable else self._array.copy()
+        return array.__dlpack__(**options)  # type: ignore[misc] # texts were refused
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._array.__dlpack_device__()
 
     @staticmethod
-    def from_dlpack(_name: str, _tensor: Any) -> NoReturn:
-        raise NotSupported("Tensor.from_dlpack")
+    def from_dlpack(name: str, tensor: Any) -> "Tensor":
+        """Take over what supports DLPack's protocol, or a capsule of it, in the memory of the processor."""
+        giver = tensor if hasattr(tensor, "__dlpack__") else _Capsule(tensor)
+        return Tensor(name, np.from_dlpack(giver))
+
+
+class _Capsule:
+    """What `to_dlpack` gives, which lost its own methods."""
+
+    def __init__(self, capsule: Any) -> None:
+        self._capsule = capsule
+
+    def __dlpack__(self, **_options: Any) -> Any:
+        return self._capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
+def replied(name: str, tensor: tensors.Tensor) -> Tensor:
+    """Take over a tensor that another model answered."""
+    made = Tensor(name, tensor.data)
+    made.dtype = tensor.dtype  # BF16 has no type in NumPy
+    return made
 
 
 def received(name: str, tensor: tensors.Tensor) -> Tensor:

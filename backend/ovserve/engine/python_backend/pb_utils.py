@@ -9,9 +9,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+from ovserve.engine.python_backend import pb_metrics, received_request, response_sender
 from ovserve.engine.python_backend.auto_complete import ModelConfig
+from ovserve.engine.python_backend.instance import Host
+from ovserve.engine.python_backend.pb_bytes import deserialize_bytes_tensor, serialize_byte_tensor
+from ovserve.engine.python_backend.pb_calls import Caller, CallingRequest
 from ovserve.engine.python_backend.pb_errors import NotSupported, TritonError, TritonErrorCode, TritonModelException
 from ovserve.engine.python_backend.pb_logger import LogLevel, ModelLogger
+from ovserve.engine.python_backend.pb_memory import (
+    TRITONSERVER_MEMORY_CPU,
+    TRITONSERVER_MEMORY_CPU_PINNED,
+    TRITONSERVER_MEMORY_GPU,
+    InferenceTrace,
+    MemoryType,
+    PreferredMemory,
+)
 from ovserve.engine.python_backend.pb_requests import InferenceRequest, InferenceResponse
 from ovserve.engine.python_backend.pb_tensor import (
     TRITON_STRING_TO_NUMPY,
@@ -22,6 +34,9 @@ from ovserve.engine.python_backend.pb_tensor import (
 )
 
 __all__ = [
+    "TRITONSERVER_MEMORY_CPU",
+    "TRITONSERVER_MEMORY_CPU_PINNED",
+    "TRITONSERVER_MEMORY_GPU",
     "TRITONSERVER_REQUEST_FLAG_SEQUENCE_END",
     "TRITONSERVER_REQUEST_FLAG_SEQUENCE_START",
     "TRITONSERVER_REQUEST_RELEASE_ALL",
@@ -33,6 +48,7 @@ __all__ = [
     "InferenceTrace",
     "LogLevel",
     "Logger",
+    "MemoryType",
     "MetricFamily",
     "ModelConfig",
     "PreferredMemory",
@@ -57,11 +73,11 @@ __all__ = [
 
 MODULE_NAME = "triton_python_backend_utils"
 
-TRITONSERVER_REQUEST_FLAG_SEQUENCE_START = 1
-TRITONSERVER_REQUEST_FLAG_SEQUENCE_END = 2
-TRITONSERVER_RESPONSE_COMPLETE_FINAL = 1
-TRITONSERVER_REQUEST_RELEASE_ALL = 1
-TRITONSERVER_REQUEST_RELEASE_RESCHEDULE = 2
+TRITONSERVER_REQUEST_FLAG_SEQUENCE_START = received_request.SEQUENCE_START
+TRITONSERVER_REQUEST_FLAG_SEQUENCE_END = received_request.SEQUENCE_END
+TRITONSERVER_RESPONSE_COMPLETE_FINAL = response_sender.FINAL
+TRITONSERVER_REQUEST_RELEASE_ALL = received_request.RELEASE_ALL
+TRITONSERVER_REQUEST_RELEASE_RESCHEDULE = received_request.RELEASE_RESCHEDULE
 
 Logger = ModelLogger()
 
@@ -93,19 +109,25 @@ def _absent(name: str) -> Any:
     return fail
 
 
-MetricFamily = _absent("MetricFamily")
-PreferredMemory = _absent("PreferredMemory")
-InferenceTrace = _absent("InferenceTrace")
+MetricFamily: Any = pb_metrics.MetricFamily
+is_model_ready = _absent("is_model_ready")  # but for a model
 load_model = _absent("load_model")
 unload_model = _absent("unload_model")
-is_model_ready = _absent("is_model_ready")
-serialize_byte_tensor = _absent("serialize_byte_tensor")
-deserialize_bytes_tensor = _absent("deserialize_bytes_tensor")
 
 
-def for_model(name: str, folder: Path) -> ModuleType:
+def for_model(name: str, folder: Path, host: Host) -> ModuleType:
     """Make the module as the model `name`, whose files lie in `folder`, finds it."""
     module = ModuleType(MODULE_NAME, __doc__)
     vars(module).update({key: globals()[key] for key in __all__})
-    vars(module).update(Logger=ModelLogger(model=name), get_model_dir=lambda: str(folder))
+    vars(module).update(
+        Logger=ModelLogger(model=name),
+        get_model_dir=lambda: str(folder),
+        InferenceRequest=type("InferenceRequest", (CallingRequest,), {"caller": Caller(host)}),
+        MetricFamily=type("MetricFamily", (pb_metrics.MetricFamily,), {"host": host}),
+        is_model_ready=lambda model_name, model_version="": host.is_ready(str(model_name), _version(model_version)),
+    )
     return module
+
+
+def _version(given: Any) -> int | None:
+    return int(given) if given and int(given) > 0 else None

@@ -1,4 +1,4 @@
-"""What `execute` of a Python model returns -> tensors, checked against what the model declared."""
+"""What a Python model answers -> tensors, checked against what the model declared."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ovserve.engine.python_backend import pb_tensor
+from ovserve.engine.python_backend.instance import Answer, Asked, Reply
 from ovserve.engine.python_backend.pb_errors import TritonErrorCode
 from ovserve.engine.python_backend.pb_requests import InferenceResponse
 from ovserve.errors import Cancelled, InferenceFailed, InvalidInput, NotFound, NotReady, OVServeError, Unsupported
@@ -23,43 +24,72 @@ _RAISED: Mapping[TritonErrorCode, type[OVServeError]] = {
 }
 
 
-def read_answer(
-    answered: Any, specs: Sequence[TensorSpec], wanted: Collection[str], given: Sequence[Array], label: str
-) -> dict[str, Tensor]:
-    """Take the outputs `wanted` out of the answer to one request; `given` are the request's arrays.
+class Reader:
+    """Reads the responses of one model, which declared `specs`; `label` begins every sentence.
 
-    Raises the error that the answer holds, or `InferenceFailed` that says what is wrong with it.
+    Outputs that are missing are an error unless the model `may_omit` them: a decoupled one may.
     """
-    response = _only_response(answered, label)
-    error = response.error()
-    if error is not None:
-        raise _RAISED[error.code()](f"{label}: {error.message()}")
-    found: dict[str, pb_tensor.Tensor] = {}
-    declared = [spec.name for spec in specs]
-    for tensor in response.output_tensors():
-        if tensor.name() not in declared:
-            raise InferenceFailed(f"{label}: it declares no output '{tensor.name()}', but {_listed(declared)}")
-        if tensor.name() in found:
-            raise InferenceFailed(f"{label}: output '{tensor.name()}' is there twice")
-        found[tensor.name()] = tensor
-    missing = [name for name in declared if name in wanted and name not in found]
-    if missing:
-        raise InferenceFailed(f"{label}: output '{missing[0]}' is missing, got {_listed(found) or 'none'}")
-    return {
-        spec.name: _checked(found[spec.name], spec, given, f"{label}: output '{spec.name}'")
-        for spec in specs
-        if spec.name in wanted
-    }
+
+    def __init__(self, specs: Sequence[TensorSpec], label: str, *, may_omit: bool = False) -> None:
+        self.label = label
+        self._specs = specs
+        self._declared = [spec.name for spec in specs]
+        self._may_omit = may_omit
+
+    def read_all(self, answered: Any, requests: Sequence[Asked]) -> list[Reply | None]:
+        """Read what `execute` returned: a reply, or None, for each of the requests."""
+        if answered is None:
+            return [None] * len(requests)
+        if not isinstance(answered, list):
+            found = f"execute must return a list of responses, got {type(answered).__name__}"
+        elif len(answered) != len(requests):
+            found = f"execute must return a response for each request, got {len(answered)} for {len(requests)}"
+        else:
+            return [
+                None if one is None else self.read(one, asked) for one, asked in zip(answered, requests, strict=True)
+            ]
+        return [InferenceFailed(f"{self.label}: {found}") for _ in requests]
+
+    def read(self, response: Any, asked: Asked) -> Reply:
+        """Read one response; what is wrong with it, and the error that it holds, is an error for that request."""
+        try:
+            return self._read(response, asked)
+        except OVServeError as error:
+            return error
+
+    def _read(self, response: Any, asked: Asked) -> Reply:
+        if not isinstance(response, InferenceResponse):
+            raise InferenceFailed(f"{self.label}: a response must be an InferenceResponse, got {_kind(response)}")
+        error = response.error()
+        if error is not None:
+            raise _RAISED[error.code()](f"{self.label}: {error.message()}")
+        found = self._by_name(response)
+        missing = [name for name in asked.wanted if name not in found]
+        if missing and not self._may_omit:
+            raise InferenceFailed(f"{self.label}: output '{missing[0]}' is missing, got {_listed(found) or 'none'}")
+        given = [tensor.data for tensor in asked.inputs.values()]
+        outputs = {
+            spec.name: _checked(found[spec.name], spec, given, f"{self.label}: output '{spec.name}'")
+            for spec in self._specs
+            if spec.name in asked.wanted and spec.name in found
+        }
+        return Answer(outputs, response.given_parameters())
+
+    def _by_name(self, response: InferenceResponse) -> dict[str, pb_tensor.Tensor]:
+        found: dict[str, pb_tensor.Tensor] = {}
+        for tensor in response.output_tensors():
+            if tensor.name() not in self._declared:
+                raise InferenceFailed(
+                    f"{self.label}: it declares no output '{tensor.name()}', but {_listed(self._declared)}"
+                )
+            if tensor.name() in found:
+                raise InferenceFailed(f"{self.label}: output '{tensor.name()}' is there twice")
+            found[tensor.name()] = tensor
+        return found
 
 
-def _only_response(answered: Any, label: str) -> InferenceResponse:
-    if not isinstance(answered, list):
-        raise InferenceFailed(f"{label}: execute must return a list of responses, got {type(answered).__name__}")
-    if len(answered) != 1:
-        raise InferenceFailed(f"{label}: execute must return a response for each request, got {len(answered)} for 1")
-    if not isinstance(answered[0], InferenceResponse):
-        raise InferenceFailed(f"{label}: a response must be an InferenceResponse, got {type(answered[0]).__name__}")
-    return answered[0]
+def _kind(thing: Any) -> str:
+    return type(thing).__name__
 
 
 def _checked(tensor: pb_tensor.Tensor, spec: TensorSpec, given: Sequence[Array], label: str) -> Tensor:
@@ -72,6 +102,14 @@ def _checked(tensor: pb_tensor.Tensor, spec: TensorSpec, given: Sequence[Array],
         return Tensor(dtype, _as_bytes(array, label))
     # The model may write into its array again: for the next request, while this answer is being sent.
     return Tensor(dtype, array if _is_part_of(array, given) else np.array(array, copy=True, order="C"))
+
+
+def sendable(tensor: pb_tensor.Tensor, label: str) -> Tensor:
+    """Make a tensor that can be sent to another model; raises `InferenceFailed` for a text that is none."""
+    array = tensor.as_numpy()
+    if tensor.dtype is DType.BYTES:
+        return Tensor(DType.BYTES, _as_bytes(array, label))
+    return Tensor(tensor.dtype, np.ascontiguousarray(array).reshape(array.shape))
 
 
 def _as_bytes(array: Array, label: str) -> Array:

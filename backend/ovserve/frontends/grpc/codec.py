@@ -23,6 +23,7 @@ from ovserve.tensors import BY_KSERVE, DType, Shape, Tensor
 __all__ = ["decode", "encode", "parse_version"]
 
 _CLASSIFICATION = "classification"
+_FORMS = {bool: "bool_param", int: "int64_param", float: "double_param", str: "string_param"}
 
 
 def decode(message: pb.ModelInferRequest, memory: SharedMemory) -> InferRequest:
@@ -118,6 +119,8 @@ def encode(
     What has one of the `places` goes there, and leaves its raw content empty (Triton).
     """
     message.model_name, message.model_version, message.id = response.model, str(response.version), response.id
+    for name, value in response.parameters.items():
+        setattr(message.parameters[name], _FORMS[type(value)], value)
     for name, tensor in response.outputs.items():
         output = message.outputs.add(name=name, datatype=tensor.dtype.kserve, shape=tensor.shape)
         if name in places:

@@ -3,7 +3,7 @@
 A frontend translates; it never decides. Each method: decode, one call, encode.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -17,11 +17,11 @@ from ovserve.frontends.grpc import codec, shared_memory
 from ovserve.frontends.grpc.answering import answering, refusing
 from ovserve.frontends.grpc.model_statistics import model_statistics
 from ovserve.frontends.grpc.status import fitting, known, sentence
-from ovserve.frontends.grpc.stream import Remote
+from ovserve.frontends.grpc.stream import Remote, Streamed
 from ovserve.frontends.model_config import model_config
-from ovserve.requests import Door
+from ovserve.requests import Door, InferRequest, InferResponse
 from ovserve.seeing.watch import Watch
-from ovserve.shared_memory import SharedMemory
+from ovserve.shared_memory import SharedMemory, Window
 from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION
 
@@ -40,6 +40,8 @@ STREAM = "ModelStreamInfer"
 DOOR = Door("KServe", "gRPC")
 
 _FILE = "file:"
+_FINAL = "triton_final_response"
+_EMPTY_FINAL = "triton_enable_empty_final_response"
 
 Context = grpc.ServicerContext
 
@@ -116,29 +118,56 @@ class InferenceService:
         with self._dataplane.watch(DOOR) as watch:
             return self._infer(request, context, pb.ModelInferResponse(), watch)
 
-    def answer_in_stream(self, data: bytes, caller: Remote) -> bytes:
+    def answer_in_stream(self, data: bytes, caller: Streamed) -> None:
         """Answer a message of ModelStreamInfer: an error ends the request, and not the stream (Triton)."""
         request_id = ""
-        answer = pb.ModelStreamInferResponse()
         try:
             with self._dataplane.watch(DOOR) as watch:
                 request = _parsed(data)
                 request_id = request.id
-                self._infer(request, caller, answer.infer_response, watch)
-            answer.infer_response.parameters["triton_final_response"].bool_param = True
-            return bytes(answer.SerializeToString())
+                self._infer_stream(request, caller, watch)
         except Exception as error:  # noqa: BLE001 - told as an answer, and logged where it is no known one
-            told = sentence(known(error, "inference.ModelInferRequest", request_id), request_id)
-        answer = pb.ModelStreamInferResponse(error_message=fitting(told))
-        answer.infer_response.id = request_id
-        return bytes(answer.SerializeToString())
+            caller.put(_told(error, request_id), last=True)
 
     def _infer(self, request: Any, caller: Remote, answer: Any, watch: Watch) -> Any:
+        wanted, places = self._read(request, caller, watch)
+        return codec.encode(self._dataplane.infer(wanted, caller, DOOR, watch), answer, places)
+
+    def _infer_stream(self, request: Any, caller: Streamed, watch: Watch) -> None:
+        wanted, places = self._read(request, caller, watch)
+
+        def send(response: InferResponse | OVServeError | None, *, final: bool) -> None:
+            if isinstance(response, OVServeError):
+                caller.put(_told(response, request.id), last=final)
+            elif response is not None:
+                answer = pb.ModelStreamInferResponse()
+                codec.encode(response, answer.infer_response, places)
+                caller.put(_marked(answer, final=final), last=final)
+            elif final and wanted.parameters.get(_EMPTY_FINAL) is True:
+                answer = pb.ModelStreamInferResponse()
+                answer.infer_response.model_name = request.model_name
+                answer.infer_response.model_version = request.model_version
+                answer.infer_response.id = request.id
+                caller.put(_marked(answer, final=True), last=True)
+
+        self._dataplane.infer_stream(wanted, caller, send, DOOR, watch)
+
+    def _read(self, request: Any, caller: Remote, watch: Watch) -> tuple[InferRequest, Mapping[str, Window]]:
         watch.know(request.model_name, request.model_version or None, request.id)
         watch.carry(caller.invocation_metadata)
-        wanted = codec.decode(request, self._memory)
-        places = shared_memory.windows(self._memory, request)
-        return codec.encode(self._dataplane.infer(wanted, caller, DOOR, watch), answer, places)
+        return codec.decode(request, self._memory), shared_memory.windows(self._memory, request)
+
+
+def _marked(answer: Any, *, final: bool) -> bytes:
+    answer.infer_response.parameters[_FINAL].bool_param = final
+    return bytes(answer.SerializeToString())
+
+
+def _told(error: Exception, request_id: str) -> bytes:
+    told = sentence(known(error, "inference.ModelInferRequest", request_id), request_id)
+    answer = pb.ModelStreamInferResponse(error_message=fitting(told))
+    answer.infer_response.id = request_id
+    return bytes(answer.SerializeToString())
 
 
 def _parsed(data: bytes) -> Any:

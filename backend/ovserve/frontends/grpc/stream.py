@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 import grpc
 
-from ovserve.errors import Code, NotReady, Overloaded
+from ovserve.errors import Cancelled, Code, NotReady, Overloaded
 from ovserve.frontends.grpc.status import STATUS, abort
 from ovserve.frontends.handler_threads import HandlerThreads
 from ovserve.requests import Caller
@@ -20,6 +20,8 @@ from ovserve.requests import Caller
 MOST_STREAMS = 512
 # Not more than one slot and its queue admit, so that a client who sends all at once is slowed down and not refused.
 MOST_IN_FLIGHT = 16
+_MOST_UNSENT = 16  # answers of a stream; one more, unless it is its request's last, waits for the client
+_PATIENCE_S = 60.0  # with a client that reads nothing
 _SPARE_THREADS = 16  # to refuse the streams that are too many
 
 _STOPPING = "the server is stopping"
@@ -35,11 +37,22 @@ class Remote(Caller, Protocol):
         ...
 
 
-Answer: TypeAlias = Callable[[bytes, Remote], bytes]
+class Streamed(Remote, Protocol):
+    """The caller of one request of a stream, and the way back to him."""
+
+    def put(self, answer: bytes, *, last: bool) -> None:
+        """Have an answer sent; wait, unless it is the last, where many have not been read yet.
+
+        Raises `Cancelled` where the client does not read.
+        """
+        ...
+
+
+Answer: TypeAlias = Callable[[bytes, Streamed], None]
 
 
 class Streams:
-    """All streams that are open; `answer` never raises."""
+    """All streams that are open; `answer` puts a request's answers, and never raises."""
 
     def __init__(self, answer: Answer, workers: HandlerThreads) -> None:
         self._answer = answer
@@ -99,7 +112,7 @@ class Streams:
     def _run(self, stream: "_Stream", data: bytes) -> None:
         part = _Part(stream)
         try:
-            stream.put(self._answer(data, part))
+            self._answer(data, part)
         finally:
             part.end()
 
@@ -109,7 +122,7 @@ class _Stream:
         self._context = context
         self._send = send
         self._senders = senders
-        self._outbox: deque[bytes] = deque()
+        self._outbox: deque[tuple[bytes, bool]] = deque()
         self._sending = False
         self._in_flight = 0
         self._closing = False
@@ -129,10 +142,10 @@ class _Stream:
             self._in_flight += 1
             return True
 
-    def put(self, answer: bytes) -> None:
-        """Send an answer, after those that were put before."""
+    def put(self, answer: bytes, *, last: bool) -> None:
+        """Send an answer, after those that were put before; `last` is its request's."""
         with self._changed:
-            self._outbox.append(answer)
+            self._outbox.append((answer, last))
             if self._sending:
                 return
             self._sending = True
@@ -144,11 +157,23 @@ class _Stream:
                 if not self._outbox:
                     self._sending = False
                     return
-                answer = self._outbox.popleft()
+                answer, last = self._outbox.popleft()
             self._send(answer)  # waits for the client to make room, and returns at once where it has gone
             with self._changed:
-                self._in_flight -= 1
+                self._in_flight -= last
                 self._changed.notify_all()
+
+    def wait_for_room(self) -> None:
+        """Wait until the client has read most of its answers; raises `Cancelled` where it does not read."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self._outbox) < _MOST_UNSENT or self._gone, _PATIENCE_S):
+                raise Cancelled(f"the client has read nothing for {_PATIENCE_S:g} s")
+
+    def drop(self) -> None:
+        """Know that a request has no last answer."""
+        with self._changed:
+            self._in_flight -= 1
+            self._changed.notify_all()
 
     def close(self) -> None:
         """End the stream, when its requests are answered, with UNAVAILABLE."""
@@ -202,6 +227,8 @@ class _Part:
 
     def __init__(self, stream: _Stream) -> None:
         self._stream = stream
+        self._ended = False
+        self._lock = threading.Lock()
 
     def time_remaining(self) -> float:
         return self._stream.time_remaining()
@@ -212,5 +239,17 @@ class _Part:
     def invocation_metadata(self) -> Iterable[tuple[str, Any]] | None:
         return self._stream.invocation_metadata()
 
+    def put(self, answer: bytes, *, last: bool) -> None:
+        if not last:
+            self._stream.wait_for_room()
+        with self._lock:
+            if not self._ended:
+                self._ended = last
+                self._stream.put(answer, last=last)
+
     def end(self) -> None:
+        with self._lock:
+            if not self._ended:
+                self._ended = True
+                self._stream.drop()
         self._stream.forget(self)

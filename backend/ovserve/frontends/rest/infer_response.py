@@ -37,9 +37,15 @@ def encode(response: InferResponse, asked: Asked, accepted: str) -> Response:
         else:
             output["data"] = json_values.write(tensor, label)
         outputs.append(output)
-    document = {"model_name": response.model, "model_version": str(response.version), "outputs": outputs}
+    document: dict[str, Any] = {
+        "model_name": response.model,
+        "model_version": str(response.version),
+        "outputs": outputs,
+    }
     if response.id:
         document["id"] = response.id
+    if response.parameters:
+        document["parameters"] = response.parameters
     text = orjson.dumps(document)
     if not parts:
         return _answer([text], {"content-type": JSON}, accepted)
