@@ -28,6 +28,7 @@ from ovserve.serving.following import Following
 from ovserve.serving.loader import load_version
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Registry
+from ovserve.serving.sequencing import Sequencing
 from ovserve.serving.view import ALL
 from ovserve.shared_memory import SharedMemory
 from ovserve.sources import absolute, make_source, make_uploads
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ovserve.seeing.spans import Spans
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_MINUTE_S = 60.0
 _ONE_KEY = "API_KEY"  # as OVMS
 
 logger = get_logger("ovserve")
@@ -55,6 +57,7 @@ class Core:
     keys: Keys | None
     metrics: Metrics | None
     spans: "Spans | None"
+    sequencing: Sequencing
 
     def load(self, *, may_be_empty: bool = False) -> None:
         """Load everything once; raises `CannotStart` where not one model can be served.
@@ -115,7 +118,8 @@ def compose(settings: Settings) -> Core:
         settings = settings.model_copy(update={"target_device": engine.pick_device()})
     source = make_source(settings)
     uploads = make_uploads(settings, source) if settings.control_mode == "explicit" else None
-    load = partial(load_version, engine, turns)
+    sequencing = Sequencing(settings.sequence_cleaner_poll_wait_minutes * _MINUTE_S)
+    load = partial(load_version, engine, turns, sequencing=sequencing)
     reconciler = Reconciler(
         uploads or source,
         load,
@@ -138,7 +142,9 @@ def compose(settings: Settings) -> Core:
     )
     shared_memory = SharedMemory(is_open=may_manage)
     metrics = _metrics(settings, registry, None if keys is None else keys.refusals)
-    return Core(settings, registry, dataplane, control, shared_memory, source, reconciler, keys, metrics, spans)
+    return Core(
+        settings, registry, dataplane, control, shared_memory, source, reconciler, keys, metrics, spans, sequencing
+    )
 
 
 def _spans(settings: Settings) -> "Spans | None":

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from ovserve.config.declared import DeclaredTensor, Document, TritonConfig, WrongTritonConfig
 from ovserve.config.ensemble import read_ensemble
 from ovserve.config.model import ModelConfig
+from ovserve.config.sequence_batching import read_sequence_batching
 from ovserve.config.warm_up import read_samples
 from ovserve.tensors import BY_KSERVE, DType
 
@@ -35,7 +36,7 @@ DONE_BY_TRITON = frozenset(
 )
 
 # What our own server does with a config.pbtxt besides.
-DONE_BY_SERVER = frozenset({"ensemble_scheduling", "model_warmup", "version_policy"})
+DONE_BY_SERVER = frozenset({"ensemble_scheduling", "model_warmup", "sequence_batching", "version_policy"})
 
 _READ = {"backend", "default_model_filename", "input", "instance_group", "max_batch_size", "name", "output"} | {
     "optimization",
@@ -95,10 +96,11 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
         outputs=outputs,
         instances=_instances(document),
         file_name=_file_name(document),
-        has_scheduler="dynamic_batching" in document,
+        has_scheduler=bool({"dynamic_batching", "sequence_batching"} & document.keys()),
         settings=_version_policy(document) | parameters,
         warm_up=read_samples(document, max_batch_size, inputs),
         pipeline=read_ensemble(document, inputs, outputs) if document.get("ensemble_scheduling") else None,
+        sequences=read_sequence_batching(document),
         warnings=(*_fields_without_effect(document, done_elsewhere), *warnings),
         document=document,
     )
