@@ -48,7 +48,7 @@ _REFUSED = {
     "batch_input": "no tensors are made from the batch",
     "batch_output": "outputs are not scattered over a batch",
     "ensemble_scheduling": "an ensemble is not a model",
-    "sequence_batching": "models keep no state between requests",
+    "sequence_batching": "requests of a sequence could meet another instance",
 }
 _REFUSED_OF_A_TENSOR = ("is_shape_tensor", "is_non_linear_format_io")
 _NO_EFFECT_OF_OPTIMIZATION = ("execution_accelerators", "graph", "cuda")
@@ -100,7 +100,7 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
         settings=_version_policy(document) | parameters,
         warm_up=read_samples(document, max_batch_size, inputs),
         pipeline=read_ensemble(document, inputs, outputs) if document.get("ensemble_scheduling") else None,
-        sequences=read_sequence_batching(document),
+        sequences=read_sequence_batching(document) if "sequence_batching" in done_elsewhere else None,
         warnings=(*_fields_without_effect(document, done_elsewhere), *warnings),
         document=document,
     )

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Any, TypeAlias
 
+from google.protobuf.message import DecodeError
 from tritonclient.grpc import service_pb2 as pb
 
 Work: TypeAlias = Callable[[], None]
@@ -57,7 +58,7 @@ def lane_of(data: bytes) -> Hashable | None:
     message = pb.ModelInferRequest()
     try:
         message.ParseFromString(data)
-    except ValueError:
+    except DecodeError:
         return None  # whoever answers it says so
     if _NAME in message.parameters:
         parameter = message.parameters[_NAME]
