@@ -32,7 +32,7 @@ from ovserve.errors import (
 from ovserve.repository.layout import find_files
 from ovserve.repository.mapping import NameMapping
 from ovserve.requests import InferRequest, InferResponse, InSequence, Patient
-from ovserve.serving.decoding_turns import DecodingTurns
+from ovserve.serving.decoding_turns import make_decoding_turns
 from ovserve.serving.loader import load_version
 from ovserve.serving.sequenced import SequencedModel
 from ovserve.serving.sequencing import Sequencing
@@ -64,7 +64,7 @@ def load(engine: Engine, tmp_path: Path) -> Load:
         else:
             declared = read_triton(document, DONE_BY_SERVER)
             config = to_model_config(declared, tmp_path).model_copy(update={"declared": declared, **fields})
-        return load_version(engine, DecodingTurns(), config, version, place, sequencing=sequencing)
+        return load_version(engine, make_decoding_turns(), config, version, place, sequencing=sequencing)
 
     return load
 
@@ -127,7 +127,7 @@ def _shared_model() -> Servable:
         with tempfile.TemporaryDirectory() as folder:
             place = small_models.save(small_models.running_sum(), Path(folder) / "1")
             config = ModelConfig(name="m", base_path=place, stateful=True)
-            _made.append(load_version(Engine(), DecodingTurns(), config, 1, place))
+            _made.append(load_version(Engine(), make_decoding_turns(), config, 1, place))
     return _made[0]
 
 
