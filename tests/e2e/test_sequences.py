@@ -240,6 +240,54 @@ def test_metadata_shows_what_the_model_has(of_ovms: ServerProcess) -> None:
     assert [tensor.name for tensor in pb.ModelMetadataResponse.FromString(data).inputs] == ["x"]
 
 
+def test_a_stateful_model_cannot_be_in_a_pipeline(serve: Serve, repository: Path) -> None:
+    small_models.save(small_models.running_sum(), repository / "sum/1")
+    config = {
+        "model_config_list": [{"config": {"name": "sum", "base_path": "sum", "stateful": True}}],
+        "pipeline_config_list": [
+            {
+                "name": "p",
+                "inputs": ["x"],
+                "nodes": [
+                    {
+                        "name": "n",
+                        "model_name": "sum",
+                        "type": "DL model",
+                        "inputs": [{"x": {"node_name": "request", "data_item": "x"}}],
+                        "outputs": [{"data_item": "y", "alias": "y"}],
+                    }
+                ],
+                "outputs": [{"y": {"node_name": "n", "data_item": "y"}}],
+            }
+        ],
+    }
+    (repository / "config.json").write_text(json.dumps(config))
+    client = Client(serve("--config_path", str(repository)).address)
+    with client, pytest.raises(OVClientError, match="sequence_id"):
+        client.infer("p", x(1))
+
+
+ENSEMBLE = """
+platform: "ensemble"
+input [ { name: "x" data_type: TYPE_FP32 dims: [ 1 ] } ]
+output [ { name: "y" data_type: TYPE_FP32 dims: [ 1 ] } ]
+ensemble_scheduling { step [
+  { model_name: "m" model_version: -1 input_map { key: "x" value: "x" } output_map { key: "y" value: "y" } } ] }
+"""
+
+
+def test_the_members_of_an_ensemble_are_in_its_sequence(serve: Serve, repository: Path) -> None:
+    small_models.save(small_models.running_sum(), repository / "m/1")
+    (repository / "m/config.pbtxt").write_text(PBTXT % (HOUR_US, MOST))
+    (repository / "e/1").mkdir(parents=True)
+    (repository / "e/config.pbtxt").write_text(ENSEMBLE)
+    with Client(serve("--model_repository", str(repository)).address) as client:
+        got = [client.infer("e", x(2), sequence_id=5, sequence_start=at == 0)["y"].item() for at in range(3)]
+        assert got == [2, 4, 6]
+        with pytest.raises(InvalidRequest, match="must specify the START flag"):
+            client.infer("e", x(1), sequence_id=6)
+
+
 # A new version
 
 

@@ -97,7 +97,7 @@ class Pipeline:
 
     def _run(self, request: InferRequest, caller: Caller, begun_ns: int) -> Ran:
         started_ns = perf_counter_ns()
-        run = Run(self.plan, self.members, caller, request_id=request.id, executor=self._executor, width=self.slots)
+        run = Run(self.plan, self.members, caller, request=request, executor=self._executor, width=self.slots)
         try:
             outputs = run.answer(request.inputs, request.outputs)
         except OVServeError as error:

@@ -40,7 +40,7 @@ class Run:
         members: Mapping[str, Servable],
         caller: Caller,
         *,
-        request_id: str,
+        request: InferRequest,
         executor: Executor,
         width: int,
     ) -> None:
@@ -48,7 +48,8 @@ class Run:
         self._plan = plan
         self._members = members
         self._caller = caller
-        self._request_id = request_id
+        self._request_id = request.id
+        self._sequence = request.sequence
         self._executor = executor
         self._idle = width - 1
         self._changed = threading.Condition()
@@ -147,6 +148,8 @@ class Run:
             member.metadata.version,
             frozenset(step.outputs.values()),
             self._request_id,
+            # As Triton: in an ensemble's sequence are its members, too; not the many runs of what is demultiplexed.
+            sequence=None if branch else self._sequence,
         )
         begun_ns = perf_counter_ns()
         response = member.infer(request, self, admitted=True)
