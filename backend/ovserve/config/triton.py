@@ -88,7 +88,10 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
     outputs = tuple(_tensor(tensor, "output") for tensor in document.get("output", ()))
     if "label_filename" in done_elsewhere:
         outputs = tuple(replace(tensor, label_file="") for tensor in outputs)
+    keeps_sequences = "sequence_batching" in done_elsewhere
     parameters, warnings = _Parameters(document.get("parameters", {}), max_batch_size, inputs).read()
+    if not keeps_sequences and "stateful" in parameters:
+        raise WrongTritonConfig(f"parameter 'STATEFUL' is not supported: {_REFUSED['sequence_batching']}")
     return TritonConfig(
         name=str(document.get("name", "")),
         max_batch_size=max_batch_size,
@@ -100,7 +103,7 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
         settings=_version_policy(document) | parameters,
         warm_up=read_samples(document, max_batch_size, inputs),
         pipeline=read_ensemble(document, inputs, outputs) if document.get("ensemble_scheduling") else None,
-        sequences=read_sequence_batching(document) if "sequence_batching" in done_elsewhere else None,
+        sequences=read_sequence_batching(document) if keeps_sequences else None,
         warnings=(*_fields_without_effect(document, done_elsewhere), *warnings),
         document=document,
     )

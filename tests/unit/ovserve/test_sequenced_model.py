@@ -2,6 +2,7 @@
 
 import gc
 import tempfile
+import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -332,3 +333,18 @@ def test_an_old_version_goes_with_its_last_sequence(load: Load) -> None:
     sequencing.clean()
     gc.collect()
     assert gone() is None
+
+
+def test_the_cleaner_lets_go_of_what_nobody_asks_for(load: Load) -> None:
+    sequencing = Sequencing(0.01)
+    old = load(sequencing=sequencing, stateful=True)
+    total(old, 1, 1, starts=True)
+    new = load(sequencing=sequencing, stateful=True, version=2)
+    gone = weakref.ref(old)
+    del old
+    until_s = time.monotonic() + 30
+    with sequencing.cleaning():
+        while gone() is not None:
+            gc.collect()
+            assert time.monotonic() < until_s
+    assert new.sequences.active == 0
