@@ -115,3 +115,16 @@ def tens() -> ov.Model:
     flat = ops.reshape(greatest, ops.constant(np.array([4], np.int64)), special_zero=False)
     hundred = ops.constant(np.full([4], 100, np.float32))
     return ov.Model([named(ops.add(flat, hundred), "y")], [x], "tens")
+
+
+def running_sum(shape: Shape = (1,), controls: Sequence[str] = ()) -> ov.Model:
+    """`x` -> `y`: the sum of all x so far, a variable that begins at 0; `controls` are inputs, each an output too."""
+    x = parameter("x", shape)
+    before = ops.read_value(ops.constant(np.zeros(shape, np.float32)), "sum", ov.Type.f32, ov.PartialShape(list(shape)))
+    total = ops.add(before, x)
+    told = [parameter(name, [1], "i64" if name == "corrid" else "f32") for name in controls]
+    copies = [
+        named(ops.add(node, ops.constant(np.zeros(1, node.get_element_type().to_dtype()))), f"{name}_was")
+        for name, node in zip(controls, told, strict=True)
+    ]
+    return ov.Model([named(total, "y"), *copies], [ops.assign(total, "sum")], [x, *told], "running_sum")

@@ -60,7 +60,7 @@ def run(settings: Settings) -> int:
         core.dataplane.open()
         for door in doors:
             door.server.follow()
-        with core.following():
+        with core.following(), core.sequencing.cleaning():
             for door in doors:
                 print(f"ovserve: {door.protocol} on {', '.join(door.addresses)}", flush=True)
             while events.get() is not Event.STOP:

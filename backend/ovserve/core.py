@@ -30,6 +30,7 @@ from ovserve.serving.loader import load_version
 from ovserve.serving.own_metrics import OwnMetrics
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Registry
+from ovserve.serving.sequencing import Sequencing
 from ovserve.serving.view import ALL
 from ovserve.shared_memory import SharedMemory
 from ovserve.sources import absolute, make_source, make_uploads
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from ovserve.seeing.spans import Spans
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_MINUTE_S = 60.0
 _ONE_KEY = "API_KEY"  # as OVMS
 
 logger = get_logger("ovserve")
@@ -57,6 +59,7 @@ class Core:
     keys: Keys | None
     metrics: Metrics | None
     spans: "Spans | None"
+    sequencing: Sequencing
 
     def load(self, *, may_be_empty: bool = False) -> None:
         """Load everything once; raises `CannotStart` where not one model can be served.
@@ -125,7 +128,8 @@ def compose(settings: Settings) -> Core:
         spans=None if spans is None else spans.record,
     )
     own_metrics = OwnMetrics()
-    load = partial(load_version, engine, turns, hosts=Hosts(dataplane, own_metrics))
+    sequencing = Sequencing(settings.sequence_cleaner_poll_wait_minutes * _MINUTE_S)
+    load = partial(load_version, engine, turns, hosts=Hosts(dataplane, own_metrics), sequencing=sequencing)
     reconciler = Reconciler(
         uploads or source,
         load,
@@ -141,7 +145,9 @@ def compose(settings: Settings) -> Core:
     control = Control(registry, reconciler, uploads, is_open=may_manage)
     shared_memory = SharedMemory(is_open=may_manage)
     metrics = _metrics(settings, registry, None if keys is None else keys.refusals, own_metrics)
-    return Core(settings, registry, dataplane, control, shared_memory, source, reconciler, keys, metrics, spans)
+    return Core(
+        settings, registry, dataplane, control, shared_memory, source, reconciler, keys, metrics, spans, sequencing
+    )
 
 
 def _spans(settings: Settings) -> "Spans | None":

@@ -106,7 +106,7 @@ class DataPlane:
 
     def inputs(self, name: str, version: int | None, caller: Caller) -> tuple[TensorSpec, ...]:
         """Tell what a request that is about to be read will have to hold; waits and raises as `infer` does."""
-        return self._load_wait.find(name, version, caller).metadata.inputs
+        return self._load_wait.find(name, version, caller).taken
 
     def statistics(self, name: str = "", version: int | None = None) -> list[VersionStatistics]:
         """Count by name and version what is served: all, of one model, or of one version.

@@ -22,6 +22,10 @@ OVServeError
 |   |-- EntryRefused        a model or pipeline is not configured as it has to be
 |   `-- VersionsFailed      versions that are there cannot be loaded
 |-- Overloaded          try again later
+|-- NotInSequence       the request does not say which sequence it belongs to, or that it starts one (Triton)
+|-- UnknownSequence     no sequence has this id: it never began, has ended, or was idle for too long (OVMS)
+|-- SequenceEnded       its last request is here already (OVMS)
+|-- TooManySequences    as many as there may be have begun and not ended
 |-- DeadlineExceeded    the caller's time is over
 |-- Cancelled           the caller has gone
 |-- Unsupported         the server does not do this
@@ -147,6 +151,22 @@ class VersionsFailed(ReloadFailed):
 
 class Overloaded(OVServeError):
     code = Code.OVERLOADED
+
+
+class NotInSequence(OVServeError):
+    code = Code.INVALID
+
+
+class UnknownSequence(OVServeError):
+    code = Code.NOT_FOUND
+
+
+class SequenceEnded(OVServeError):
+    code = Code.PRECONDITION
+
+
+class TooManySequences(OVServeError):
+    code = Code.NOT_READY
 
 
 class DeadlineExceeded(OVServeError):

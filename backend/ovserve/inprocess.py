@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ovserve.config.settings import Settings
 from ovserve.core import Core, compose
 from ovserve.errors import InvalidInput, WrongTensors
-from ovserve.requests import IN_PROCESS, InferRequest, Metadata, Patient
+from ovserve.requests import IN_PROCESS, InferRequest, InSequence, Metadata, Patient
 from ovserve.seeing.watch import Watch
 from ovserve.tensors import Array, DType, Tensor
 
@@ -42,16 +42,21 @@ class InProcess:
         *,
         version: int | None = None,
         outputs: Iterable[str] | None = None,
+        sequence_id: int | str = 0,
+        sequence_start: bool = False,
+        sequence_end: bool = False,
     ) -> dict[str, Array]:
         """Run `model` on arrays by input name (or on one array, where it has one input) and return arrays by name.
 
         Arrays must have the model's datatype; strings, and JPEG and PNG files for an image input, are arrays or lists
-        of `bytes` or `str`; BF16 travels as uint16 and is taken for what the model expects. Raises an `OVServeError`
-        that names what was expected and what came.
+        of `bytes` or `str`; BF16 travels as uint16 and is taken for what the model expects. The requests of a sequence
+        have one `sequence_id`, the first says that it starts, the last that it ends. Raises an `OVServeError` that
+        names what was expected and what came.
         """
+        at = InSequence(sequence_id, sequence_start, sequence_end) if sequence_id else None
         with self._core.dataplane.watch(IN_PROCESS) as watch:
             watch.know(model, version, "")
-            return self._infer(model, inputs, version, outputs, watch)
+            return self._infer(model, inputs, version, outputs, watch=watch, at=at)
 
     def _infer(
         self,
@@ -59,13 +64,16 @@ class InProcess:
         inputs: Mapping[str, npt.ArrayLike] | npt.ArrayLike,
         version: int | None,
         outputs: Iterable[str] | None,
+        *,
         watch: Watch,
+        at: InSequence | None,
     ) -> dict[str, Array]:
         metadata = self.metadata(model, version)
         named = inputs if isinstance(inputs, Mapping) else {_only_input(metadata): inputs}
         expected = {spec.name: spec.dtype for spec in metadata.inputs}
         tensors = {name: _tensor(name, _as_array(value), expected.get(name)) for name, value in named.items()}
-        request = InferRequest(model, tensors, metadata.version, None if outputs is None else frozenset(outputs))
+        wanted = None if outputs is None else frozenset(outputs)
+        request = InferRequest(model, tensors, metadata.version, wanted, sequence=at)
         response = self._core.dataplane.infer(request, Patient(), IN_PROCESS, watch)
         return {name: tensor.data for name, tensor in response.outputs.items()}
 

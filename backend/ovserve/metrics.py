@@ -11,6 +11,7 @@ from ovserve.security.refusals import REASONS, Refusal, Refusals
 from ovserve.serving.histogram import BOUNDS_US, Buckets
 from ovserve.serving.own_metrics import OwnMetrics
 from ovserve.serving.registry import Registry
+from ovserve.serving.sequences import KeepsSequences
 from ovserve.serving.servable import Servable
 from ovserve.serving.statistics import Outcomes, Snapshot
 
@@ -63,7 +64,7 @@ class Metrics:
             for number, servable in sorted(entry.available.items())
         ]
         shown = [_OVMS[name](name, versions) for name in (*SHOWN, *ON_DEMAND) if name in self._families]
-        ours = [] if self._refusals is None else [_refused(self._refusals)]
+        ours = [*_sequences(versions), *([] if self._refusals is None else [_refused(self._refusals)])]
         ours += [] if self._own is None else self._own.families()
         return write([*shown, *(_triton(versions) if self._triton else ()), *ours])
 
@@ -154,6 +155,17 @@ def _refused(refusals: Refusals) -> Family:
         for kind in kinds
     ]
     return Family("ovserve_requests_refused", "counter", "Requests refused for their key.", samples)
+
+
+def _sequences(versions: list[_Version]) -> Iterator[Family]:
+    """Tell of what neither OVMS nor Triton has a name for, where there is any."""
+    samples = [
+        Sample(version.labels, version.servable.sequences.active)
+        for version in versions
+        if isinstance(version.servable, KeepsSequences)
+    ]
+    if samples:
+        yield Family("ovserve_sequences_active", "gauge", "Sequences that have begun and not ended.", samples)
 
 
 _Count = Callable[[Snapshot], int]

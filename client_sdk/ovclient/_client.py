@@ -9,6 +9,7 @@ from ovclient._base import BaseClient
 from ovclient._encode import Parameter
 from ovclient._ensemble import Member, members
 from ovclient._errors import InvalidRequest, NotFound
+from ovclient._sequence import with_sequence
 from ovclient._settings import Settings
 from ovclient._transport import Transport, transport
 from ovclient._types import InferResult, ModelIndex, ModelMetadata, ServerMetadata
@@ -33,17 +34,23 @@ class Client(BaseClient):
         outputs: Sequence[str] | None = None,
         id: str = "",  # noqa: A002 - KServe's word
         parameters: Mapping[str, Parameter] | None = None,
+        sequence_id: int | str = 0,
+        sequence_start: bool = False,
+        sequence_end: bool = False,
+        priority: int = 0,
         timeout: float | None = None,
     ) -> InferResult:
         """Run `model` on arrays by input name, or on a bare array where it has one input.
 
-        Arrays are sent as they are, never cast. `outputs` names the outputs wanted, None wants all.
+        Arrays are sent as they are, never cast. `outputs` names the outputs wanted, None wants all. The requests of a
+        sequence have one `sequence_id`; the first says `sequence_start`, the last `sequence_end`.
         """
         if isinstance(inputs, Mapping):
             named = inputs
         else:
             named = {self._only_input(model, str(version), inputs, timeout): inputs}
-        call = _calls.infer(model, named, version=str(version), outputs=outputs, request_id=id, parameters=parameters)
+        said = with_sequence(parameters, sequence_id, start=sequence_start, end=sequence_end, priority=priority)
+        call = _calls.infer(model, named, version=str(version), outputs=outputs, request_id=id, parameters=said)
         try:
             return self._run(call, timeout)
         except (InvalidRequest, NotFound):

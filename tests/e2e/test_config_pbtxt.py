@@ -148,7 +148,7 @@ def test_a_version_that_fails_its_warm_up_does_not_serve(watched: Start, reposit
     [
         ("nope: 3", 'config.pbtxt: line 1, column 1: Message type "inference.ModelConfig" has no field named "nope".'),
         ('name: "n"', "config.pbtxt names the model 'n', its folder 'm'"),
-        ("sequence_batching { max_sequence_idle_microseconds: 1 }", "sequence_batching is not supported"),
+        ("sequence_batching { iterative_sequence: true }", "sequence_batching.iterative_sequence is not supported"),
         ('input [ { name: "z" data_type: TYPE_FP32 dims: [ 2 ] } ]', "config.pbtxt: configuration has an input 'z'"),
         ('input [ { name: "x" data_type: TYPE_INT8 dims: [ -1, 2 ] } ]', "expects datatype TYPE_INT8 for input 'x'"),
         ('parameters { key: "shape" value: { string_value: "x" } }', "config.pbtxt: parameter 'shape': 'x' is not"),

@@ -155,7 +155,11 @@ def test_files_that_come_with_the_request_are_served_and_those_of_the_repository
         ('{"nope": 1}', {}, "load of model 'm': config: "),
         ('{"max_batch_size": "x"}', {}, "load of model 'm': config: "),
         ('{"name": "other"}', {}, "load of model 'm': config names the model 'other'"),
-        ('{"sequence_batching": {"direct": {}}}', {}, "load of model 'm': config: sequence_batching is not supported"),
+        (
+            '{"batch_input": [{"kind": "BATCH_ELEMENT_COUNT"}]}',
+            {},
+            "load of model 'm': config: batch_input is not supp",
+        ),
         ("{}", {"file:../1/model.xml": b"x"}, "load of model 'm': file '../1/model.xml' is no path inside"),
         ("{}", {"file:/etc/model.xml": b"x"}, "load of model 'm': file '/etc/model.xml' is no path inside"),
         ("{}", {"file:1/model.py": b"x"}, "load of model 'm': file '1/model.py' is code, which only"),

@@ -363,8 +363,6 @@ COUNTS = (
     "grpc_max_threads",
     "grpc_memory_quota",
     "custom_node_resources_cleaner_interval_seconds",
-    "sequence_cleaner_poll_wait_minutes",
-    "max_sequence_number",
     "model_load_retry_count",
 )
 WRONG = {
@@ -394,6 +392,8 @@ WRONG = {
     "file_system_poll_wait_seconds": ["-1", "x", "nan", ""],
     "load_wait_seconds": ["-1", "x", "nan", "inf", ""],
     "model_load_thread_count": ["0", "-1", "x", "1.5", "129", ""],
+    "sequence_cleaner_poll_wait_minutes": ["-1", "4294967296", "x", "1.5", ""],
+    "max_sequence_number": ["0", "-1", "4294967296", "x", "1.5", ""],
     "model_config_name": ["", "a/b", "../x"],
     "cpu_extension": [NOWHERE, ""],
     "log_verbose": ["-1", "x", "1.5", ""],

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ovserve.config.pipeline import PipelineConfig
 from ovserve.tensors import DType, Shape
@@ -60,6 +60,23 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """An input of the model that tells it where in a sequence it is: the values for no and yes; the id has none."""
+
+    input: str
+    kind: Literal["START", "READY", "END", "CORRID"]
+    values: tuple[float, float] = (0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceBatching:
+    """That requests come in sequences, and for how long one may be idle."""
+
+    idle_s: float
+    controls: tuple[Control, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TritonConfig:
     """What a Triton model configuration says that matters to us.
 
@@ -77,5 +94,6 @@ class TritonConfig:
     settings: Mapping[str, Any] = field(default_factory=dict)
     warm_up: tuple[Sample, ...] = ()
     pipeline: PipelineConfig | None = None
+    sequences: SequenceBatching | None = None
     warnings: tuple[str, ...] = ()
     document: Document = field(default_factory=dict)

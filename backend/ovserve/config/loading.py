@@ -9,6 +9,7 @@ from ovserve.config.names import also
 ControlMode = Literal["watch", "poll", "explicit", "none"]
 
 _MOST_LOADS = 128
+_MOST_MINUTES = 2**32 - 1  # as OVMS
 
 
 class Loading(BaseModel):
@@ -33,6 +34,12 @@ class Loading(BaseModel):
         ge=0,
         allow_inf_nan=False,
         description="Seconds a request may wait for a model that is still loading; 0: it is refused at once.",
+    )
+    sequence_cleaner_poll_wait_minutes: int = Field(
+        default=5,
+        ge=0,
+        le=_MOST_MINUTES,
+        description="Minutes between looks for idle sequences, and that one of OVMS's kind may be idle; 0: for ever.",
     )
     exit_on_error: bool = Field(
         default=False, description="End at start if any model cannot be loaded, instead of serving the others."

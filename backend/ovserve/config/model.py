@@ -25,6 +25,8 @@ MAX_NIREQ = 100_000  # as OVMS (spec A.2)
 MAX_AUTO_SHAPES = 10_000
 MAX_IMAGE_PIXELS = 64_000_000
 WAITING_PER_SLOT = 16
+MAX_SEQUENCES = 500  # as OVMS (spec J.4)
+MOST_SEQUENCES = 2**32 - 1
 
 
 def _from_text(parse: Callable[[str], Any]) -> PlainValidator:
@@ -63,6 +65,10 @@ class ModelConfig(BaseModel):
     scale: Annotated[Numbers | None, _from_text(parse_divisors)] = None
     color_format: Annotated[Conversion | None, _from_text(parse_color_format)] = None
     precision: Annotated[Conversion | None, _from_text(parse_precision)] = None
+    stateful: bool = Field(default=False, description="keep the variables' values for each sequence of requests")
+    idle_sequence_cleanup: bool = Field(default=True, description="drop sequences that are idle")
+    max_sequence_number: int = Field(default=MAX_SEQUENCES, ge=1, le=MOST_SEQUENCES)
+    low_latency_transformation: bool = Field(default=False, description="loops take one step per request")
     declared: TritonConfig | None = Field(default=None, description="what a config.pbtxt says besides")
     pipeline: PipelineConfig | None = Field(default=None, description="the pipeline that it is instead of a model")
 

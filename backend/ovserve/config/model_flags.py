@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ovserve.config.layouts import parse_layouts
-from ovserve.config.model import MAX_AUTO_SHAPES, MAX_IMAGE_PIXELS, MAX_NIREQ
+from ovserve.config.model import MAX_AUTO_SHAPES, MAX_IMAGE_PIXELS, MAX_NIREQ, MAX_SEQUENCES, MOST_SEQUENCES
 from ovserve.config.plugin_config import PluginConfig, translate
 from ovserve.config.preprocessing import parse_color_format, parse_divisors, parse_numbers, parse_precision
 from ovserve.config.shapes import parse_batch_size, parse_shapes
@@ -111,6 +111,18 @@ class ModelFlags(BaseModel):
     )
     precision: Annotated[str | None, BeforeValidator(_as_text), _grammar(parse_precision)] = Field(
         default=None, description="CLIENT:MODEL, of FP64 FP32 FP16 BF16 INT64 ... UINT8; needs --layout."
+    )
+    stateful: bool = Field(
+        default=False, description="Keep what the model's variables hold for each sequence of requests."
+    )
+    idle_sequence_cleanup: bool = Field(
+        default=True, description="Drop the sequences idle for --sequence_cleaner_poll_wait_minutes."
+    )
+    max_sequence_number: int = Field(
+        default=MAX_SEQUENCES, ge=1, le=MOST_SEQUENCES, description="Sequences that a stateful model keeps at once."
+    )
+    low_latency_transformation: bool = Field(
+        default=False, description="Have a model with loops take one step per request, and keep what they carry."
     )
 
     @model_validator(mode="after")

@@ -35,10 +35,8 @@ _IDLE_KEYS = {
     "custom_loader_options": "models are read from files only",
     "graph_path": "MediaPipe graphs are not served",
     "subconfig": "MediaPipe graphs are not served",
-    "idle_sequence_cleanup": "sequences are not served",
-    "max_sequence_number": "sequences are not served",
-    "low_latency_transformation": "sequences are not served",
 }
+_OF_STATEFUL_MODELS = {"idle_sequence_cleanup", "max_sequence_number"}
 _IDLE_LISTS = {
     "mediapipe_config_list": "MediaPipe graphs are not served",
     "custom_loader_config_list": "models are read from files only",
@@ -165,10 +163,9 @@ class _Reading:
         for key, reason in _IDLE_KEYS.items():
             if key in entry.model_fields_set:
                 self._warn(f"{show_place((*place, key))} has no effect here: {reason}")
-        if entry.stateful:
-            # Not a warning: one client's state in another's answers would be wrong answers.
-            self._refuse("model", entry.name, (*place, "stateful"), "stateful models are not served")
-            return
+        if not entry.stateful:
+            for key in sorted(_OF_STATEFUL_MODELS & entry.model_fields_set):
+                self._warn(f"{show_place((*place, key))} has no effect: the model is not stateful")
         try:
             base_path = local_path(entry.base_path, self._file.parent)
         except ValueError as error:

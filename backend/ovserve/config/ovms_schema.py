@@ -76,7 +76,7 @@ class ModelEntry(Part):
     subconfig: str = ""
     stateful: bool = False
     idle_sequence_cleanup: bool = False
-    max_sequence_number: int = 0
+    max_sequence_number: Annotated[int, Field(ge=1)] = 1
     low_latency_transformation: bool = False
 
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from ovserve.config.declared import DeclaredTensor, Document, TritonConfig, WrongTritonConfig
 from ovserve.config.ensemble import read_ensemble
 from ovserve.config.model import ModelConfig
+from ovserve.config.sequence_batching import read_sequence_batching
 from ovserve.config.warm_up import read_samples
 from ovserve.tensors import BY_KSERVE, DType
 
@@ -35,7 +36,7 @@ DONE_BY_TRITON = frozenset(
 )
 
 # What our own server does with a config.pbtxt besides.
-DONE_BY_SERVER = frozenset({"ensemble_scheduling", "model_warmup", "version_policy"})
+DONE_BY_SERVER = frozenset({"ensemble_scheduling", "model_warmup", "sequence_batching", "version_policy"})
 
 _READ = {"backend", "default_model_filename", "input", "instance_group", "max_batch_size", "name", "output"} | {
     "optimization",
@@ -47,7 +48,7 @@ _REFUSED = {
     "batch_input": "no tensors are made from the batch",
     "batch_output": "outputs are not scattered over a batch",
     "ensemble_scheduling": "an ensemble is not a model",
-    "sequence_batching": "models keep no state between requests",
+    "sequence_batching": "requests of a sequence could meet another instance",
 }
 _REFUSED_OF_A_TENSOR = ("is_shape_tensor", "is_non_linear_format_io")
 _NO_EFFECT_OF_OPTIMIZATION = ("execution_accelerators", "graph", "cuda")
@@ -89,12 +90,15 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
     outputs = tuple(_tensor(tensor, "output") for tensor in document.get("output", ()))
     if "label_filename" in done_elsewhere:
         outputs = tuple(replace(tensor, label_file="") for tensor in outputs)
+    keeps_sequences = "sequence_batching" in done_elsewhere
     is_python = document.get("backend") == "python"
     given = document.get("parameters", {})
     if is_python:  # they are the model's own, but for its queue
         given = {key: value for key, value in given.items() if key.lower() in _OF_PYTHON_MODELS}
         done_elsewhere |= _DONE_BY_PYTHON_MODELS
     parameters, warnings = _Parameters(given, 0 if is_python else max_batch_size, inputs).read()
+    if not keeps_sequences and "stateful" in parameters:
+        raise WrongTritonConfig(f"parameter 'STATEFUL' is not supported: {_REFUSED['sequence_batching']}")
     return TritonConfig(
         name=str(document.get("name", "")),
         max_batch_size=max_batch_size,
@@ -102,10 +106,11 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
         outputs=outputs,
         instances=_instances(document),
         file_name=_file_name(document),
-        has_scheduler="dynamic_batching" in document,
+        has_scheduler=bool({"dynamic_batching", "sequence_batching"} & document.keys()),
         settings=_version_policy(document) | parameters,
         warm_up=read_samples(document, max_batch_size, inputs),
         pipeline=read_ensemble(document, inputs, outputs) if document.get("ensemble_scheduling") else None,
+        sequences=read_sequence_batching(document) if keeps_sequences else None,
         warnings=(*_fields_without_effect(document, done_elsewhere), *warnings),
         document=document,
     )

@@ -3,13 +3,11 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ovserve.config.names import WITHOUT_EFFECT
-
-_NO_STATE = "models keep no state between requests"
 
 
 def _up_to_the_cores(count: int) -> int:
@@ -23,17 +21,6 @@ def _two_to_ten_thousand(count: int) -> int:
     if not 2 <= count <= 10_000:  # noqa: PLR2004 - as OVMS
         raise ValueError("rest_workers count should be from 2 to 10000")
     return count
-
-
-def _never(why: str) -> AfterValidator:
-    """Refuse what somebody would count on."""
-
-    def check(value: Any) -> Any:
-        if value:
-            raise ValueError(why)
-        return value
-
-    return AfterValidator(check)
 
 
 _Count: TypeAlias = Annotated[int | None, Field(ge=0), WITHOUT_EFFECT]
@@ -60,13 +47,6 @@ class WithoutEffect(BaseModel):
     custom_node_resources_cleaner_interval_seconds: _Count = Field(
         default=None, description="custom nodes are Python files and keep no resources of a library"
     )
-    sequence_cleaner_poll_wait_minutes: _Count = Field(default=None, description=_NO_STATE)
-    stateful: Annotated[bool, _never(f"sequences are not served, {_NO_STATE}"), WITHOUT_EFFECT] = Field(
-        default=False, description=f"only false: {_NO_STATE}"
-    )
-    idle_sequence_cleanup: _Switch = Field(default=True, description=_NO_STATE)
-    max_sequence_number: _Count = Field(default=None, description=_NO_STATE)
-    low_latency_transformation: _Switch = Field(default=False, description=_NO_STATE)
     backend_directory: Annotated[Path | None, WITHOUT_EFFECT] = Field(
         default=None, description="OpenVINO is built in, no backends are loaded"
     )

@@ -15,6 +15,7 @@ from ovserve.engine.devices import pick
 from ovserve.engine.dry_run import DryRun
 from ovserve.engine.external_data import points_into_memory
 from ovserve.engine.first_use import settle
+from ovserve.engine.low_latency import step_by_step
 from ovserve.engine.narrowing import narrowed
 from ovserve.engine.reasons import reason
 from ovserve.engine.refused import NOT_RESHAPED, Refused
@@ -38,6 +39,7 @@ class LoadedModel:
 
     `streams` is how many inferences the device works on at once.
     `note` says why it is served otherwise than asked for; `reshaper` is there where requests decide shapes.
+    `variables` are the names of what it keeps from one inference to the next.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -48,6 +50,7 @@ class LoadedModel:
     warnings: tuple[str, ...]
     note: str | None = None
     reshaper: Reshaper | None = None
+    variables: tuple[str, ...] = ()
 
 
 class Engine:
@@ -82,7 +85,10 @@ class Engine:
     def load(self, files: ModelFiles, mapping: NameMapping, config: ModelConfig) -> LoadedModel:
         """Read and compile; raises `LoadFailed` with the cause."""
         try:
-            blueprint = draw(self._read(files), mapping, config)
+            model = self._read(files)
+            if config.low_latency_transformation:
+                step_by_step(model)
+            blueprint = draw(model, mapping, config)
             return self._in_shape(blueprint, config)
         except Refused as error:
             raise LoadFailed(str(error), files.path) from error
@@ -125,7 +131,8 @@ class Engine:
             count += 1  # requests on several variants leave gaps that one more fills (ADR 0012)
         slots = _slots(compiled, inputs, outputs, count)
         warnings = (*blueprint.warnings, *narrowed(compiled, tensors, own_nodes))
-        return LoadedModel(inputs, outputs, slots, _streams(compiled), dry_run, warnings)
+        kept = slots[0].variables
+        return LoadedModel(inputs, outputs, slots, _streams(compiled), dry_run, warnings, variables=kept)
 
     def _read(self, files: ModelFiles) -> ov.Model:
         cause = _unreadable(files)

@@ -1,7 +1,7 @@
 """One OpenVINO infer request, with its input tensors: bind, run, copy out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter_ns
 from typing import Any
 
@@ -10,6 +10,7 @@ import openvino as ov
 
 from ovserve.engine import strings
 from ovserve.engine.reasons import reason
+from ovserve.engine.state import State, Variables
 from ovserve.errors import InferenceFailed
 from ovserve.ran import Ran
 from ovserve.tensors import Array, DType, Shape, Tensor
@@ -36,12 +37,45 @@ class Slot:
         self._inputs = inputs
         self._outputs = outputs
         self._feeds = [_Feed(request, *port) for port in enumerate(request.get_compiled_model().inputs)]
+        self._variables = Variables(request)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of what the model keeps from one inference to the next."""
+        return self._variables.names
 
     def run(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> Ran:
         """Infer, and copy out the outputs named (None: all of them), in the model's order.
 
-        Raises `InferenceFailed` with OpenVINO's reason.
+        A model's variables have their first values, whatever was run before. Raises `InferenceFailed` with OpenVINO's
+        reason.
         """
+        self._variables.reset()
+        return self._infer(inputs, outputs)
+
+    def run_on(
+        self, state: State | None, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None
+    ) -> tuple[Ran, State]:
+        """Infer as `run`, from what an earlier inference left (None: the first values), and return what this one left.
+
+        `state` stays as it is.
+        """
+        begun_ns = perf_counter_ns()
+        try:
+            if state is None:
+                self._variables.reset()
+            else:
+                self._variables.write(state)
+            brought_ns = perf_counter_ns() - begun_ns
+            ran = self._infer(inputs, outputs)
+            begun_ns = perf_counter_ns()
+            left = self._variables.read()
+        except RuntimeError as error:
+            raise InferenceFailed(reason(error)) from error
+        taken_ns = perf_counter_ns() - begun_ns
+        return replace(ran, input_ns=ran.input_ns + brought_ns, output_ns=ran.output_ns + taken_ns), left
+
+    def _infer(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> Ran:
         begun_ns = perf_counter_ns()
         try:
             for port in self._inputs:

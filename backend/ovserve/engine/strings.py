@@ -30,7 +30,7 @@ def unpack_string_ports(model: ov.Model) -> ov.Model:
             _replace(node)
     parameters = [_packed(node) for node in model.get_parameters()]
     results = [_unpacked(node) for node in model.get_results()]
-    return ov.Model(_flat(results), _flat(parameters), model.get_friendly_name())
+    return ov.Model(_flat(results), model.get_sinks(), _flat(parameters), model.get_friendly_name())
 
 
 def _packed(parameter: ov.Node) -> list[ov.Node]:

@@ -101,7 +101,7 @@ class Pipeline:
             self.plan,
             self.members,
             caller,
-            request_id=request.id,
+            request=request,
             executor=self._executor,
             width=self.slots,
             within=(*request.within, self.metadata.name),

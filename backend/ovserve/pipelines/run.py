@@ -40,7 +40,7 @@ class Run:
         members: Mapping[str, Servable],
         caller: Caller,
         *,
-        request_id: str,
+        request: InferRequest,
         executor: Executor,
         width: int,
         within: tuple[str, ...] = (),
@@ -49,7 +49,8 @@ class Run:
         self._plan = plan
         self._members = members
         self._caller = caller
-        self._request_id = request_id
+        self._request_id = request.id
+        self._sequence = request.sequence
         self._executor = executor
         self._within = within
         self._idle = width - 1
@@ -150,6 +151,8 @@ class Run:
             frozenset(step.outputs.values()),
             self._request_id,
             within=self._within,
+            # As Triton: in an ensemble's sequence are its members, too; not the many runs of what is demultiplexed.
+            sequence=None if branch else self._sequence,
         )
         begun_ns = perf_counter_ns()
         response = member.infer(request, self, admitted=True)

@@ -1,10 +1,11 @@
 """Makes a served version of a model from its files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ovserve.config.declared import WrongTritonConfig
 from ovserve.config.model import ModelConfig
-from ovserve.engine.openvino import Engine
+from ovserve.engine.openvino import Engine, LoadedModel
 from ovserve.engine.python_backend.load_python import load_instances
 from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
@@ -16,6 +17,8 @@ from ovserve.serving.host import Hosts
 from ovserve.serving.labels import read_labels
 from ovserve.serving.model import Model
 from ovserve.serving.python import PythonServable
+from ovserve.serving.sequences import KeepsSequences
+from ovserve.serving.sequencing import CannotKeepState, Sequencing
 from ovserve.serving.servable import Servable
 from ovserve.serving.warm_up import warm_up
 
@@ -30,6 +33,7 @@ def load_version(
     place: Path,
     *,
     hosts: Hosts | None = None,
+    sequencing: Sequencing | None = None,
 ) -> Servable:
     """Load the version that lies in `place`, a folder or a file; raises `LoadFailed` with the cause.
 
@@ -41,14 +45,18 @@ def load_version(
         host = None if hosts is None else hosts.make(config.name)
         instances = load_instances(file, declared, name=config.name, version=version, host=host)
         return PythonServable(config, version, instances, read_labels(config), None if hosts is None else hosts.graph)
-    return _load_openvino(engine, turns, config, version, place)
-
-
-def _load_openvino(engine: Engine, turns: DecodingTurns, config: ModelConfig, version: int, place: Path) -> Model:
-    declared = config.declared
     files = find_files(place / declared.file_name if declared is not None else place)
     loaded = engine.load(files, read_mapping(files.folder), config)
-    model = Model(config, version, loaded, turns, read_labels(config))
+    try:
+        model = (sequencing or Sequencing()).make(config, version, loaded, turns)
+    except CannotKeepState as error:
+        raise LoadFailed(str(error), place) from error
+    return _checked(loaded, model, place)
+
+
+def _checked(loaded: LoadedModel, model: Model, place: Path) -> Model:
+    """Hold `model` against its configuration, warm it up, and tell the log what is to be known of it."""
+    config, version, declared = model.config, model.metadata.version, model.config.declared
     if declared is not None:
         try:
             agreement.check(declared, model.metadata)
@@ -56,6 +64,14 @@ def _load_openvino(engine: Engine, turns: DecodingTurns, config: ModelConfig, ve
             raise LoadFailed(f"config.pbtxt: {error}", place) from error
         warm_up(model, declared.warm_up, config.base_path)
         model.statistics.forget()
-    for sentence in filter(None, (*loaded.warnings, loaded.note)):
+    unkept = _unkept(loaded.variables) if loaded.variables and not isinstance(model, KeepsSequences) else None
+    for sentence in filter(None, (*loaded.warnings, loaded.note, unkept)):
         logger.warning(sentence, model=config.name, version=version)
     return model
+
+
+def _unkept(variables: Sequence[str]) -> str:
+    return (
+        f"the model has variables ({', '.join(variables):.200}), which begin anew with each request: "
+        f"'stateful', or sequence_batching in a config.pbtxt, keeps them for each sequence"
+    )

@@ -52,9 +52,7 @@ class OwnMetrics:
             if other != kind:
                 raise InvalidInput(f"metric '{name}' is a {other} already, expected no {kind} of that name")
             if made.key not in self._series and len(self._series) >= _MOST:
-                raise Overloaded(
-                    f"metric '{name}': models have {_MOST} metrics already, as many as there may be"
-                )
+                raise Overloaded(f"metric '{name}': models have {_MOST} metrics already, as many as there may be")
             series = self._series.setdefault(made.key, made)
             series.holders += 1
             number = next(self._numbers)

@@ -10,9 +10,12 @@ from ovserve import tensor_bytes
 from ovserve.config.declared import Sample, SampleInput
 from ovserve.config.warm_up import FOLDER
 from ovserve.errors import LoadFailed, OVServeError
-from ovserve.requests import InferRequest, Patient
+from ovserve.requests import InferRequest, InSequence, Patient
+from ovserve.serving.sequences import KeepsSequences
 from ovserve.serving.servable import Servable
 from ovserve.tensors import Array, DType, Tensor
+
+_ID = 2**31 - 1  # every kind of CORRID input takes it
 
 
 def warm_up(model: Servable, samples: tuple[Sample, ...], folder: Path) -> None:
@@ -21,7 +24,9 @@ def warm_up(model: Servable, samples: tuple[Sample, ...], folder: Path) -> None:
     for sample in samples:
         try:
             inputs = {name: _tensor(wanted, folder / FOLDER) for name, wanted in sample.inputs.items()}
-            request = InferRequest(metadata.name, inputs, metadata.version)
+            # A sequence of its own, for a model whose requests come in such.
+            at = InSequence(_ID, starts=True, ends=True) if isinstance(model, KeepsSequences) else None
+            request = InferRequest(metadata.name, inputs, metadata.version, sequence=at)
             for _ in range(sample.count):
                 model.infer(request, Patient())
         except OVServeError as error:

@@ -1,6 +1,7 @@
 import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,6 +50,30 @@ def test_version_and_parameters_reach_the_server(server: FakeServer, client: Cli
     assert request.parameters["i"].int64_param == -5
     assert request.parameters["f"].double_param == 0.5
     assert request.parameters["s"].string_param == "t"
+
+
+def said(request: Any) -> dict[str, object]:
+    """The parameters of a request."""
+    return {name: getattr(each, each.WhichOneof("parameter_choice")) for name, each in request.parameters.items()}
+
+
+@pytest.mark.parametrize("name", [7, "seven"])
+def test_a_request_says_where_in_a_sequence_it_is(server: FakeServer, client: Client, name: int | str) -> None:
+    client.infer("echo", {}, sequence_id=name, sequence_end=True, priority=2, parameters={"timeout": 9})
+    told = said(server.requests()[-1])
+    assert told == {"sequence_id": name, "sequence_start": False, "sequence_end": True, "priority": 2, "timeout": 9}
+
+
+def test_without_a_sequence_nothing_is_said_of_one(server: FakeServer, client: Client) -> None:
+    client.infer("echo", {}, sequence_id=0)
+    assert said(server.requests()[-1]) == {}
+
+
+def test_a_sequence_that_starts_has_an_id_and_is_told_once(client: Client) -> None:
+    with pytest.raises(InvalidRequest, match="sequence_start and sequence_end need a sequence_id"):
+        client.infer("echo", {}, sequence_start=True)
+    with pytest.raises(InvalidRequest, match="'sequence_id' is given by its own name and in parameters"):
+        client.infer("echo", {}, sequence_id=1, parameters={"sequence_id": 2})
 
 
 @pytest.mark.parametrize(

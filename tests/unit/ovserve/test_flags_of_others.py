@@ -20,7 +20,6 @@ from ovserve.config.without_effect import WithoutEffect
 Run = Callable[..., tuple[int, Settings | None, str]]
 
 CORES = os.cpu_count() or 1
-NO_STATE = "models keep no state between requests"
 BY_LEVEL = "--log_level alone chooses the lines"
 
 # What is written -> what it sets, or the reason why it has no effect.
@@ -58,12 +57,13 @@ OVMS: list[tuple[str, dict[str, Any] | str]] = [
     ("--allowed_methods 'GET, POST'", {"cors": Cors(("*",), ("GET", "POST"), ("*",), credentials=False)}),
     ("--allowed_headers x", {"cors": Cors(("*",), ("*",), ("x",), credentials=False)}),
     ("--api_key_file k", {"api_key_file": Path("k")}),
-    ("--sequence_cleaner_poll_wait_minutes 5", NO_STATE),
+    ("--sequence_cleaner_poll_wait_minutes 7", {"sequence_cleaner_poll_wait_minutes": 7}),
     ("--stateful false", {"stateful": False}),
-    ("--idle_sequence_cleanup false", NO_STATE),
-    ("--idle_sequence_cleanup", {"idle_sequence_cleanup": True}),
-    ("--max_sequence_number 500", NO_STATE),
-    ("--low_latency_transformation", NO_STATE),
+    ("--stateful", {"stateful": True, "max_sequence_number": 500, "sequence_cleaner_poll_wait_minutes": 5}),
+    ("--stateful --idle_sequence_cleanup false", {"idle_sequence_cleanup": False}),
+    ("--stateful --idle_sequence_cleanup", {"idle_sequence_cleanup": True}),
+    ("--stateful --max_sequence_number 4", {"max_sequence_number": 4}),
+    ("--stateful --low_latency_transformation", {"low_latency_transformation": True}),
     ("--model_name n --model_path q", {"model_name": "n", "model_path": Path("q")}),
     ("--batch_size auto", {"batch_size": "auto"}),
     ("--batch_size 1:8", {"batch_size": "1:8"}),
@@ -215,7 +215,7 @@ def test_every_flag_without_effect_is_walked() -> None:
             "--cpu_extension /nonexistent.so",
             "File path provided as an --cpu_extension parameter does not exist in the filesystem: /nonexistent.so",
         ),
-        ("--stateful", "sequences are not served, models keep no state between requests"),
+        ("--stateful --max_sequence_number 0", "Input should be greater than or equal to 1"),
         ("--nireq 100001", "Input should be less than or equal to 100000"),
         ("--log_level INFO --log-verbose=1", "--log_level INFO and --log_verbose 1 contradict each other"),
         ("--log_level INFO --log-info=false", "--log_level INFO and --log_info false contradict each other"),

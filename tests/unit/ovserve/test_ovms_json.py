@@ -135,7 +135,8 @@ def test_monitoring_is_kept() -> None:
     [
         ({"allow_cache": True}, "allow_cache has no effect here: with --cache_dir every model is cached"),
         ({"graph_path": "g"}, "graph_path has no effect here: MediaPipe graphs are not served"),
-        ({"max_sequence_number": 5, "stateful": False}, "max_sequence_number has no effect here: sequences are not"),
+        ({"max_sequence_number": 5, "stateful": False}, "max_sequence_number has no effect: the model is not stateful"),
+        ({"idle_sequence_cleanup": True}, "idle_sequence_cleanup has no effect: the model is not stateful"),
         (
             {"custom_loader_options": {"loader_name": "x"}},
             "custom_loader_options has no effect here: models are read from files only",
@@ -248,7 +249,10 @@ def test_of_several_errors_the_first_is_told_and_the_rest_counted() -> None:
             ({"base_path": f"{scheme}bucket/m"}, f".base_path: paths that begin with {scheme} are not supported: ")
             for scheme in ("s3://", "gs://", "azure://", "S3://")
         ),
-        ({"stateful": True}, ".stateful: stateful models are not served"),
+        (
+            {"stateful": True, "max_sequence_number": 2**32},
+            ".max_sequence_number: must be 4294967295 or less, got 4294967296",
+        ),
     ],
 )
 def test_a_wrong_value_refuses_its_entry_only(config: dict[str, Any], sentence: str) -> None:

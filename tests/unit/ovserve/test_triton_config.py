@@ -154,6 +154,7 @@ def test_reshape_io_layers_takes_the_dims_declared(most: int, shape: object) -> 
     ("fields", "sentence"),
     [
         ({"sequence_batching": {"x": 1}}, "sequence_batching is not supported"),
+        ({"parameters": {"STATEFUL": {"string_value": "true"}}}, "parameter 'STATEFUL' is not supported"),
         ({"batch_input": [{"kind": "X"}]}, "batch_input is not supported"),
         ({"ensemble_scheduling": {"step": []}}, "ensemble_scheduling is not supported"),
         ({"input": [{**X, "is_shape_tensor": True}]}, "input 'x': is_shape_tensor is not supported"),

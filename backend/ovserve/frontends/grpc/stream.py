@@ -2,16 +2,19 @@
 
 A stream's thread only reads: requests run in the threads that ModelInfer's run in, and a thread that sends is borrowed
 while there is something to send. So a stream that is idle, or whose client does not read, holds up nobody else.
+The requests of one sequence run in the order they came.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import grpc
 
 from ovserve.errors import Cancelled, Code, NotReady, Overloaded
+from ovserve.frontends.grpc.lanes import Lanes, lane_of
 from ovserve.frontends.grpc.status import STATUS, abort
 from ovserve.frontends.handler_threads import HandlerThreads
 from ovserve.requests import Caller
@@ -102,10 +105,11 @@ class Streams:
                 self._open.discard(stream)
 
     def _read(self, requests: Iterator[bytes], stream: "_Stream") -> None:
+        lanes = Lanes(self._workers.submit)
         for data in requests:
             if not stream.admit():
                 return
-            self._workers.submit(self._run, stream, data)
+            lanes.put(lane_of(data), partial(self._run, stream, data))
             del data  # or an idle stream would hold its last request's bytes
         stream.finish()
 
