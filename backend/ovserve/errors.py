@@ -22,6 +22,7 @@ OVServeError
 |   |-- EntryRefused        a model or pipeline is not configured as it has to be
 |   `-- VersionsFailed      versions that are there cannot be loaded
 |-- Overloaded          try again later
+|-- NoTurn              the policy of the model's queue lets it wait no longer
 |-- DeadlineExceeded    the caller's time is over
 |-- Cancelled           the caller has gone
 |-- Unsupported         the server does not do this
@@ -147,6 +148,10 @@ class VersionsFailed(ReloadFailed):
 
 class Overloaded(OVServeError):
     code = Code.OVERLOADED
+
+
+class NoTurn(OVServeError):
+    code = Code.NOT_READY  # as Triton
 
 
 class DeadlineExceeded(OVServeError):

@@ -1,16 +1,18 @@
 """Makes a served version of a model from its files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ovserve.config.declared import WrongTritonConfig
 from ovserve.config.model import ModelConfig
-from ovserve.engine.openvino import Engine
+from ovserve.engine.openvino import Engine, LoadedModel
 from ovserve.engine.python_backend.load_python import load_instances
 from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
-from ovserve.repository.layout import find_files
-from ovserve.repository.mapping import read_mapping
+from ovserve.repository.layout import ModelFiles, find_files
+from ovserve.repository.mapping import NameMapping, read_mapping
 from ovserve.serving import agreement
+from ovserve.serving.batching import fixed_batch
 from ovserve.serving.decoding_turns import DecodingTurns
 from ovserve.serving.host import Hosts
 from ovserve.serving.labels import read_labels
@@ -18,6 +20,7 @@ from ovserve.serving.model import Model
 from ovserve.serving.python import PythonServable
 from ovserve.serving.servable import Servable
 from ovserve.serving.warm_up import warm_up
+from ovserve.tensors import Dim
 
 logger = get_logger("ovserve.load")
 
@@ -47,8 +50,12 @@ def load_version(
 def _load_openvino(engine: Engine, turns: DecodingTurns, config: ModelConfig, version: int, place: Path) -> Model:
     declared = config.declared
     files = find_files(place / declared.file_name if declared is not None else place)
-    loaded = engine.load(files, read_mapping(files.folder), config)
-    model = Model(config, version, loaded, turns, read_labels(config))
+    loaded = _in_any_batch(engine, files, read_mapping(files.folder), config)
+    fixed = fixed_batch.find(declared, loaded.inputs)
+    if fixed is not None:
+        inputs, outputs = (fixed_batch.widened(specs, fixed) for specs in (loaded.inputs, loaded.outputs))
+        loaded = replace(loaded, inputs=inputs, outputs=outputs)
+    model = Model(config, version, loaded, turns, read_labels(config), fixed)
     if declared is not None:
         try:
             agreement.check(declared, model.metadata)
@@ -59,3 +66,17 @@ def _load_openvino(engine: Engine, turns: DecodingTurns, config: ModelConfig, ve
     for sentence in filter(None, (*loaded.warnings, loaded.note)):
         logger.warning(sentence, model=config.name, version=version)
     return model
+
+
+def _in_any_batch(engine: Engine, files: ModelFiles, mapping: NameMapping, config: ModelConfig) -> LoadedModel:
+    """Load a model for all batches up to its max_batch_size or, where it takes no others, for that one (Triton)."""
+    most = 0 if config.declared is None else config.declared.max_batch_size
+    try:
+        return engine.load(files, mapping, config)
+    except LoadFailed as refused:
+        if most <= 1 or config.batch_size != Dim(1, most):
+            raise
+        try:
+            return engine.load(files, mapping, config.model_copy(update={"batch_size": Dim(most, most)}))
+        except LoadFailed:
+            raise refused from None
