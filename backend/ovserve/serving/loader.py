@@ -55,7 +55,7 @@ def _load_openvino(engine: Engine, turns: DecodingTurns, config: ModelConfig, ve
     if fixed is not None:
         inputs, outputs = (fixed_batch.widened(specs, fixed) for specs in (loaded.inputs, loaded.outputs))
         loaded = replace(loaded, inputs=inputs, outputs=outputs)
-    model = Model(config, version, loaded, turns, read_labels(config), fixed)
+    model = Model(config, version, loaded, turns, read_labels(config), fixed=fixed)
     if declared is not None:
         try:
             agreement.check(declared, model.metadata)
