@@ -26,6 +26,7 @@ OVServeError
 |-- UnknownSequence     no sequence has this id: it never began, has ended, or was idle for too long (OVMS)
 |-- SequenceEnded       its last request is here already (OVMS)
 |-- TooManySequences    as many as there may be have begun and not ended
+|-- NoTurn              the policy of the model's queue lets it wait no longer
 |-- DeadlineExceeded    the caller's time is over
 |-- Cancelled           the caller has gone
 |-- Unsupported         the server does not do this
@@ -167,6 +168,10 @@ class SequenceEnded(OVServeError):
 
 class TooManySequences(OVServeError):
     code = Code.NOT_READY
+
+
+class NoTurn(OVServeError):
+    code = Code.NOT_READY  # as Triton
 
 
 class DeadlineExceeded(OVServeError):

@@ -72,6 +72,11 @@ class ModelConfig(BaseModel):
     declared: TritonConfig | None = Field(default=None, description="what a config.pbtxt says besides")
     pipeline: PipelineConfig | None = Field(default=None, description="the pipeline that it is instead of a model")
 
+    @property
+    def keeps_sequences(self) -> bool:
+        """Tell whether requests come in sequences, for each of which variables are kept."""
+        return self.stateful or (self.declared is not None and self.declared.sequences is not None)
+
     @model_validator(mode="after")
     def _preprocessing_has_a_layout(self) -> "ModelConfig":
         for name in ("mean", "scale", "color_format", "precision"):
