@@ -80,10 +80,11 @@ def style() -> Style:
 
 
 def set_style(style: Style) -> None:
-    """Have lines look so from now on."""
+    """Have the lines of `configure` look so from now on; what others do with ours is theirs."""
     for handler in logging.getLogger(_LIBRARY).handlers:
-        is_file = isinstance(handler, logging.FileHandler)
-        handler.setFormatter(_formatter(style, colors=not is_file and sys.stderr.isatty()))
+        if isinstance(handler.formatter, _Formatter):
+            is_file = isinstance(handler, logging.FileHandler)
+            handler.setFormatter(_formatter(style, colors=not is_file and sys.stderr.isatty()))
 
 
 def _hand_over(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> tuple[tuple[str], dict[str, Any]]:
