@@ -22,6 +22,7 @@ OVServeError
 |   |-- EntryRefused        a model or pipeline is not configured as it has to be
 |   `-- VersionsFailed      versions that are there cannot be loaded
 |-- Overloaded          try again later
+|-- NoTurn              the policy of the model's queue lets it wait no longer
 |-- NotInSequence       the request does not say which sequence it belongs to, or that it starts one (Triton)
 |-- UnknownSequence     no sequence has this id: it never began, has ended, or was idle for too long (OVMS)
 |-- SequenceEnded       its last request is here already (OVMS)
@@ -151,6 +152,10 @@ class VersionsFailed(ReloadFailed):
 
 class Overloaded(OVServeError):
     code = Code.OVERLOADED
+
+
+class NoTurn(OVServeError):
+    code = Code.NOT_READY  # as Triton
 
 
 class NotInSequence(OVServeError):

@@ -22,7 +22,8 @@ class NodeRun:
 class Ran:
     """Outputs, and nanoseconds for the inputs (decoding, bringing in), for the model, and for taking out the outputs.
 
-    Of a pipeline, the first ones of its nodes' runs too.
+    Of a pipeline, the first ones of its nodes' runs too. Where several requests ran as one batch, `executed` is the
+    size of that for one of them, and 0 for the others.
     """
 
     outputs: Mapping[str, Tensor]
@@ -30,6 +31,7 @@ class Ran:
     input_ns: int = 0
     output_ns: int = 0
     nodes: Sequence[NodeRun] = ()
+    executed: int | None = None
 
     def prepared_in(self, prepared_ns: int) -> "Ran":
         """Add the time in which inputs were made ready before the run."""

@@ -105,12 +105,12 @@ class Hurried:
     """A caller to whom the answer is of no use after `seconds`, even if it was to him for longer."""
 
     def __init__(self, caller: Caller, seconds: float) -> None:
-        self._caller = caller
+        self.caller = caller
         self._until_s = time.monotonic() + seconds
         self.add_callback = caller.add_callback
 
     def time_remaining(self) -> float:
-        return min(self._caller.time_remaining(), max(0.0, self._until_s - time.monotonic()))
+        return min(self.caller.time_remaining(), max(0.0, self._until_s - time.monotonic()))
 
 
 class Patient:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from ovserve.config.dynamic_batching import DynamicBatching
 from ovserve.config.pipeline import PipelineConfig
 from ovserve.tensors import DType, Shape
 
@@ -81,7 +82,8 @@ class TritonConfig:
     """What a Triton model configuration says that matters to us.
 
     `settings` are fields of `ModelConfig`, by name; `file_name` is the model's, empty where it is to be found;
-    `pipeline` is what an ensemble runs; `document` is the whole as it was read.
+    `pads_batch` says that a model with a fixed batch gets it whole; `pipeline` is what an ensemble runs; `document` is
+    the whole as it was read.
     """
 
     name: str
@@ -91,6 +93,8 @@ class TritonConfig:
     instances: int = 1
     file_name: str = ""
     has_scheduler: bool = False
+    dynamic_batching: DynamicBatching | None = None
+    pads_batch: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     warm_up: tuple[Sample, ...] = ()
     pipeline: PipelineConfig | None = None

@@ -12,12 +12,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ovserve.config.batching_document import read_dynamic_batching
 from ovserve.config.declared import DeclaredTensor, Document, TritonConfig, WrongTritonConfig
 from ovserve.config.ensemble import read_ensemble
 from ovserve.config.model import ModelConfig
 from ovserve.config.sequence_batching import read_sequence_batching
 from ovserve.config.warm_up import read_samples
 from ovserve.tensors import BY_KSERVE, DType
+
+_PADDING = "ENABLE_BATCH_PADDING"
 
 # What a real Triton does by itself, before and after a backend.
 DONE_BY_TRITON = frozenset(
@@ -35,8 +38,10 @@ DONE_BY_TRITON = frozenset(
     }
 )
 
-# What our own server does with a config.pbtxt besides.
-DONE_BY_SERVER = frozenset({"ensemble_scheduling", "model_warmup", "sequence_batching", "version_policy"})
+# What our own server does with a config.pbtxt, and with parameters, besides.
+DONE_BY_SERVER = frozenset(
+    {_PADDING, "dynamic_batching", "ensemble_scheduling", "model_warmup", "sequence_batching", "version_policy"}
+)
 
 _READ = {"backend", "default_model_filename", "input", "instance_group", "max_batch_size", "name", "output"} | {
     "optimization",
@@ -63,7 +68,7 @@ _PROPERTIES = ("PERFORMANCE_HINT", "NUM_STREAMS")
 _NUMBERS = ("INFERENCE_NUM_THREADS", "COMPILATION_NUM_THREADS")
 _WITHOUT_EFFECT = {
     "SKIP_OV_DYNAMIC_BATCHSIZE": "OpenVINO knows no such switch any more",
-    "ENABLE_BATCH_PADDING": "a batch below max_batch_size runs as it is",
+    _PADDING: "a batch below max_batch_size runs as it is",
 }
 
 
@@ -96,7 +101,8 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
     if is_python:  # they are the model's own, but for its queue
         given = {key: value for key, value in given.items() if key.lower() in _OF_PYTHON_MODELS}
         done_elsewhere |= _DONE_BY_PYTHON_MODELS
-    parameters, warnings = _Parameters(given, 0 if is_python else max_batch_size, inputs).read()
+    found = _Parameters(given, 0 if is_python else max_batch_size, inputs)
+    parameters, warnings = found.read(done_elsewhere)
     if not keeps_sequences and "stateful" in parameters:
         raise WrongTritonConfig(f"parameter 'STATEFUL' is not supported: {_REFUSED['sequence_batching']}")
     return TritonConfig(
@@ -107,6 +113,8 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
         instances=_instances(document),
         file_name=_file_name(document),
         has_scheduler=bool({"dynamic_batching", "sequence_batching"} & document.keys()),
+        dynamic_batching=read_dynamic_batching(document, max_batch_size),
+        pads_batch=found.pads_batch,
         settings=_version_policy(document) | parameters,
         warm_up=read_samples(document, max_batch_size, inputs),
         pipeline=read_ensemble(document, inputs, outputs) if document.get("ensemble_scheduling") else None,
@@ -188,9 +196,14 @@ class _Parameters:
         self._properties: dict[str, Any] = {}
         self._warnings: list[str] = []
 
-    def read(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+    @property
+    def pads_batch(self) -> bool:
+        return _is_yes(self._texts.get(_PADDING, ""))
+
+    def read(self, done_elsewhere: frozenset[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
         for key, text in self._texts.items():
-            self._take(key, text)
+            if key not in done_elsewhere:
+                self._take(key, text)
         missing = [name for name in _NEEDS_LAYOUT if name in self._settings and "layout" not in self._settings]
         if missing:
             raise WrongTritonConfig(f"parameter '{missing[0]}' requires the parameter 'layout'")

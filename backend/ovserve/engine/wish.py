@@ -53,7 +53,18 @@ def read_wish(model: ov.Model, names: Names, inputs: Sequence[Arrangement], conf
     if isinstance(config.batch_size, Auto):
         auto = {name: frozenset({axis}) for name, axis in zip(names.inputs, axes, strict=True) if axis is not None}
         return Wish(text, (None,) * len(owns), axes, auto)
-    return Wish(text, tuple(_with(own, axis, config.batch_size) for own, axis in zip(owns, axes, strict=True)), axes)
+    dim = _padded(config, config.batch_size, owns, axes)
+    return Wish(text, tuple(_with(own, axis, dim) for own, axis in zip(owns, axes, strict=True)), axes)
+
+
+def _padded(config: ModelConfig, batch: Dim, owns: Sequence[Dims | None], axes: Sequence[int | None]) -> Dim:
+    """Have the largest batch only, where the model has a batch of its own and smaller ones are to be filled up."""
+    if config.declared is None or not config.declared.pads_batch or batch.high != config.declared.max_batch_size:
+        return batch
+    is_static = all(
+        own is not None and axis is not None and own[axis].is_static for own, axis in zip(owns, axes, strict=True)
+    )
+    return Dim(batch.high, batch.high) if is_static else batch
 
 
 def _shape_by_input(names: Names, config: ModelConfig) -> Mapping[str, ShapeSetting]:

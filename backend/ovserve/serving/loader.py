@@ -9,8 +9,8 @@ from ovserve.engine.openvino import Engine, LoadedModel
 from ovserve.engine.python_backend.load_python import load_instances
 from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
-from ovserve.repository.layout import find_files
-from ovserve.repository.mapping import read_mapping
+from ovserve.repository.layout import ModelFiles, find_files
+from ovserve.repository.mapping import NameMapping, read_mapping
 from ovserve.serving import agreement
 from ovserve.serving.decoding_turns import DecodingTurns
 from ovserve.serving.host import Hosts
@@ -21,6 +21,7 @@ from ovserve.serving.sequences import KeepsSequences
 from ovserve.serving.sequencing import CannotKeepState, Sequencing
 from ovserve.serving.servable import Servable
 from ovserve.serving.warm_up import warm_up
+from ovserve.tensors import Dim
 
 logger = get_logger("ovserve.load")
 
@@ -46,7 +47,7 @@ def load_version(
         instances = load_instances(file, declared, name=config.name, version=version, host=host)
         return PythonServable(config, version, instances, read_labels(config), None if hosts is None else hosts.graph)
     files = find_files(place / declared.file_name if declared is not None else place)
-    loaded = engine.load(files, read_mapping(files.folder), config)
+    loaded = _in_any_batch(engine, files, read_mapping(files.folder), config)
     try:
         model = (sequencing or Sequencing()).make(config, version, loaded, turns)
     except CannotKeepState as error:
@@ -75,3 +76,17 @@ def _unkept(variables: Sequence[str]) -> str:
         f"the model has variables ({', '.join(variables):.200}), which begin anew with each request: "
         f"'stateful', or sequence_batching in a config.pbtxt, keeps them for each sequence"
     )
+
+
+def _in_any_batch(engine: Engine, files: ModelFiles, mapping: NameMapping, config: ModelConfig) -> LoadedModel:
+    """Load a model for all batches up to its max_batch_size or, where it takes no others, for that one (Triton)."""
+    most = 0 if config.declared is None else config.declared.max_batch_size
+    try:
+        return engine.load(files, mapping, config)
+    except LoadFailed as refused:
+        if most <= 1 or config.batch_size != Dim(1, most):
+            raise
+        try:
+            return engine.load(files, mapping, config.model_copy(update={"batch_size": Dim(most, most)}))
+        except LoadFailed:
+            raise refused from None

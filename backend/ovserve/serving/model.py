@@ -12,6 +12,8 @@ from ovserve.errors import InferenceFailed, InvalidInput
 from ovserve.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
+from ovserve.serving.batching.batches import batches
+from ovserve.serving.batching.fixed_batch import FixedBatch
 from ovserve.serving.decoding_turns import DecodingTurns
 from ovserve.serving.encoded import EncodedInputs
 from ovserve.serving.in_flight import InFlight
@@ -34,6 +36,7 @@ class Model:
         loaded: LoadedModel,
         turns: DecodingTurns,
         labels: Labels | None = None,
+        fixed: FixedBatch | None = None,
     ) -> None:
         self.config = config
         self.metadata = Metadata(config.name, version, PLATFORM, loaded.inputs, loaded.outputs)
@@ -55,6 +58,14 @@ class Model:
         # A turn is the place of a slot: every variant has one there, so no two turns ever want the same slot.
         queue = Queue(self._signature.label, config.queue_for(self.slots), config.queue_timeout or None)
         self._turns = SlotPool(range(self.slots), queue)
+        self._batches = batches(
+            config,
+            fixed,
+            self._run_alone,
+            inputs=self._signature.inputs,
+            label=self._signature.label,
+            slots=self.slots,
+        )
 
     def _make_variants(self, reshaper: Reshaper) -> Variants[Slots]:
         return Variants(
@@ -77,7 +88,8 @@ class Model:
     def admitted_at_once(self) -> int:
         """How many requests may be inside at the same time, running or waiting."""
         waiting = 0 if self._variants is None else self.config.queue_for(self.slots)
-        return self._turns.admitted_at_once + waiting + self._encoded.admitted_at_once
+        batched = 0 if self._batches is None else self._batches.admitted_at_once
+        return self._turns.admitted_at_once + waiting + self._encoded.admitted_at_once + batched
 
     @property
     def described(self) -> dict[str, str]:
@@ -86,7 +98,7 @@ class Model:
 
     @property
     def running(self) -> int:
-        return self._turns.lent
+        return self._turns.lent + (0 if self._batches is None else self._batches.running_along)
 
     @property
     def taken(self) -> tuple[TensorSpec, ...]:
@@ -109,11 +121,20 @@ class Model:
         if self._dry_run is not None and self._dry_run.concerns(request.inputs):
             begun_ns = perf_counter_ns()
             return Ran(self._dry_run.run(request.inputs, request.outputs), perf_counter_ns() - begun_ns)
+        # A shape that has to be compiled first would be compiled for every size of a batch.
+        if self._batches is not None and self._fits(request):
+            return self._batches.run(request, caller, admitted=admitted)
+        return self._run_alone(request, caller, admitted=admitted)
+
+    def _fits(self, request: InferRequest) -> bool:
+        """Tell whether what was compiled at load runs the request."""
+        return all(self._signature.inputs[name].admits(request.inputs[name].shape) for name in self.auto)
+
+    def _run_alone(self, request: InferRequest, caller: Caller, *, admitted: bool) -> Ran:
         if self._variants is None:
             return self._run_on(self._general, request, caller, admitted=admitted)
         shapes = tuple(request.inputs[name].shape for name in self.auto)
-        fits = all(self._signature.inputs[name].admits(request.inputs[name].shape) for name in self.auto)
-        slots = self._variants.find(shapes, caller, general_runs_it=fits)
+        slots = self._variants.find(shapes, caller, general_runs_it=self._fits(request))
         try:
             return self._run_on(slots, request, caller, admitted=admitted)
         except InferenceFailed:

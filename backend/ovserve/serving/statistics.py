@@ -42,9 +42,10 @@ class Outcomes:
 class Snapshot:
     """The counts at one moment, as Triton's ModelStatistics has them, and what OVMS's metrics show besides.
 
-    `inferences` counts what was in the batches, `executions` the runs; `last_inference_ms` is since the epoch, 0 before
-    the first. `inference` and `waiting` are the distributions of `compute_infer` and `queue`, `total` that of the time
-    from a door to the model and back, by interface; `outcomes` include what was refused.
+    `inferences` counts what was in the batches, `executions` the runs, of which one may answer several requests;
+    `last_inference_ms` is since the epoch, 0 before the first. `inference` and `waiting` are the distributions of
+    `compute_infer` and `queue`, `total` that of the time from a door to the model and back, by interface; `outcomes`
+    include what was refused.
     """
 
     inferences: int
@@ -77,6 +78,7 @@ class Statistics:
             self._fails = self._fail_ns = 0
             self._whole_ns = self._queue_ns = 0
             self._compute: dict[int, list[int]] = {}  # by batch size: runs, and ns of input, infer, output
+            self._joined = [0, 0, 0, 0]  # the same of requests that ran along with others
             self._inference = Histogram()
             self._waiting = Histogram()
             self._total: dict[str, Histogram] = {}
@@ -91,7 +93,10 @@ class Statistics:
             self._last_ms = now_ms
             self._whole_ns += whole_ns
             self._queue_ns += queue_ns
-            times = self._compute.get(batch_size) or self._times(batch_size)
+            if ran.executed is None:
+                times = self._compute.get(batch_size) or self._times(batch_size)
+            else:
+                times = self._times(ran.executed) if ran.executed else self._joined
             times[0] += 1
             times[1] += ran.input_ns
             times[2] += ran.infer_ns
@@ -122,17 +127,19 @@ class Statistics:
 
     def read(self) -> Snapshot:
         with self._lock:
-            runs, input_ns, infer_ns, output_ns = map(sum, zip([0] * 4, *self._compute.values(), strict=True))
+            runs = sum(times[0] for times in self._compute.values())
+            compute = zip(self._joined, *self._compute.values(), strict=True)
+            requests, input_ns, infer_ns, output_ns = map(sum, compute)
             return Snapshot(
                 inferences=self._inferences,
                 executions=runs,
                 last_inference_ms=self._last_ms,
-                success=Duration(runs, self._whole_ns),
+                success=Duration(requests, self._whole_ns),
                 fail=Duration(self._fails, self._fail_ns),
-                queue=Duration(runs, self._queue_ns),
-                compute_input=Duration(runs, input_ns),
-                compute_infer=Duration(runs, infer_ns),
-                compute_output=Duration(runs, output_ns),
+                queue=Duration(requests, self._queue_ns),
+                compute_input=Duration(requests, input_ns),
+                compute_infer=Duration(requests, infer_ns),
+                compute_output=Duration(requests, output_ns),
                 batches={size: _batch(*times) for size, times in sorted(self._compute.items())},
                 inference=self._inference.read(),
                 waiting=self._waiting.read(),

@@ -1,0 +1,124 @@
+"""How the requests to one OpenVINO model become batches."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from ovserve.config.model import ModelConfig
+from ovserve.errors import OVServeError, WrongShape
+from ovserve.ran import Ran
+from ovserve.requests import Caller, Hurried, InferRequest, Patient
+from ovserve.serving.batching.batcher import Batcher, Wish
+from ovserve.serving.batching.fixed_batch import FixedBatch
+from ovserve.serving.batching.group_run import GroupRun
+from ovserve.tensors import Tensor
+
+_MOST_WAITING = 1024
+
+
+class RunAlone(Protocol):
+    """Runs a request by itself, in its turn."""
+
+    def __call__(self, request: InferRequest, caller: Caller, *, admitted: bool) -> Ran: ...
+
+
+def batches(
+    config: ModelConfig, fixed: FixedBatch | None, run: RunAlone, *, inputs: Iterable[str], label: str, slots: int
+) -> "Batches | None":
+    """Make what a model needs for batches, None where each request is one."""
+    if config.declared is None or (config.declared.dynamic_batching is None and fixed is None):
+        return None
+    return Batches(config, fixed, run, inputs=inputs, label=label, slots=slots)
+
+
+class Batches:
+    """Puts requests together where config.pbtxt has dynamic_batching, and fills them up where the model needs it."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        fixed: FixedBatch | None,
+        run: RunAlone,
+        *,
+        inputs: Iterable[str],
+        label: str,
+        slots: int,
+    ) -> None:
+        declared = config.declared
+        assert declared is not None  # noqa: S101 - only config.pbtxt speaks of batches
+        self._run_alone = run
+        self._names = tuple(inputs)
+        self._most = declared.max_batch_size
+        self._groups = GroupRun(fixed)
+        self._batcher: Batcher[InferRequest, Ran] | None = None
+        if declared.dynamic_batching is not None:
+            most = max(1, self._most)
+            self._batcher = Batcher(
+                declared.dynamic_batching,
+                self._run_group,
+                most=most,
+                seats=slots,
+                owner=label,
+                max_queue=_queue(config, slots, most),
+                queue_timeout_s=config.queue_timeout or None,
+            )
+
+    @property
+    def admitted_at_once(self) -> int:
+        """How many requests may be inside at the same time, running or waiting."""
+        return 0 if self._batcher is None else self._batcher.admitted_at_once
+
+    @property
+    def running_along(self) -> int:
+        """How many requests run now in a slot that another one has taken."""
+        return 0 if self._batcher is None else self._batcher.running_along
+
+    def run(self, request: InferRequest, caller: Caller, *, admitted: bool) -> Ran:
+        """Answer one request, perhaps with others; raises `WrongShape` where its inputs are no batch."""
+        rows = self._rows(request.inputs)
+        if self._batcher is None or rows == 0:
+            return self._by_itself(request, caller, admitted=admitted)
+        if isinstance(caller, Hurried):
+            caller = caller.caller  # it is the queue's policy that says what the request's time-out means
+        key = tuple([request.inputs[name].shape[1:] for name in self._names]) if self._most else ()
+        wish = Wish(request, rows, key, request.priority, request.timeout_us)
+        return self._batcher.submit(wish, caller, admitted=admitted)
+
+    def _by_itself(self, request: InferRequest, caller: Caller, *, admitted: bool) -> Ran:
+        def run(inputs: Mapping[str, Tensor], wanted: frozenset[str] | None) -> Ran:
+            return self._run_alone(_as(request, inputs, wanted), caller, admitted=admitted)
+
+        (outcome,) = self._groups.run([request], run)
+        if isinstance(outcome, OVServeError):
+            raise outcome
+        return outcome
+
+    def _run_group(self, requests: Sequence[InferRequest]) -> "list[Ran | OVServeError]":
+        return self._groups.run(
+            requests,
+            # Who waited has been let in, and whether one caller goes is nothing to the others.
+            lambda inputs, wanted: self._run_alone(_as(requests[0], inputs, wanted), Patient(), admitted=True),
+        )
+
+    def _rows(self, inputs: Mapping[str, Tensor]) -> int:
+        """Count the rows of a request, which is one itself where there are no batches."""
+        if self._most == 0:
+            return 1
+        rows = inputs[self._names[0]].shape[0]
+        for name in self._names:
+            found = inputs[name].shape[0]
+            if found != rows:
+                raise WrongShape(f"input '{name}' has a batch of {found}, expected {rows} as '{self._names[0]}' has")
+        if rows > self._most:
+            raise WrongShape(f"expected a batch of at most max_batch_size {self._most}, got {rows}")
+        return rows
+
+
+def _queue(config: ModelConfig, slots: int, most: int) -> int:
+    """How many may wait: where nothing is said of it, at least as many as could run then."""
+    if config.max_queue is not None:
+        return config.max_queue
+    return max(config.queue_for(slots), min(slots * most, _MOST_WAITING))
+
+
+def _as(request: InferRequest, inputs: Mapping[str, Tensor], wanted: frozenset[str] | None) -> InferRequest:
+    return InferRequest(request.model, inputs, request.version, wanted)
