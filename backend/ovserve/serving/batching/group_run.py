@@ -38,6 +38,8 @@ class GroupRun:
         return [outcome for request in requests for outcome in alone.run([request], run)]
 
     def _together(self, requests: Sequence[InferRequest], run: RunModel) -> Sequence[Ran]:
+        if len(requests) == 1 and self._fixed is None:
+            return [run(requests[0].inputs, requests[0].outputs)]
         begun_ns = perf_counter_ns()
         rows = [rows_of(request) for request in requests]
         total = self._size(sum(rows))
@@ -45,8 +47,6 @@ class GroupRun:
         wanted = _wanted(requests)
         joined_ns = perf_counter_ns()
         ran = run(inputs, wanted)
-        if len(requests) == 1 and total == rows[0]:
-            return [ran]
         ran_ns = perf_counter_ns()
         parts = split(ran.outputs, rows, total)
         input_ns = ran.input_ns + joined_ns - begun_ns

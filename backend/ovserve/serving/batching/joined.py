@@ -12,8 +12,6 @@ Tensors = Mapping[str, Tensor]
 
 def join(parts: Sequence[Tensors], padded_to: int = 0) -> Tensors:
     """Put inputs of the same names one below the other; with rows of nothing up to `padded_to`."""
-    if len(parts) == 1 and not padded_to:
-        return parts[0]
     return {
         name: Tensor(first.dtype, _stacked([part[name] for part in parts], padded_to))
         for name, first in parts[0].items()
