@@ -148,7 +148,7 @@ class Engine:
     def _compile(self, model: ov.Model, config: ModelConfig) -> ov.CompiledModel:
         properties = dict(config.plugin_config)
         if not properties.keys() & {"PERFORMANCE_HINT", "NUM_STREAMS"}:
-            properties["PERFORMANCE_HINT"] = "THROUGHPUT"
+            properties["PERFORMANCE_HINT"] = "LATENCY" if _runs_one_batch(config) else "THROUGHPUT"
         if config.target_device == "CPU":
             # Pinned threads of two models meet on one core while another is idle (ADR 0004).
             properties.setdefault("ENABLE_CPU_PINNING", False)
@@ -159,6 +159,14 @@ class Engine:
             return self._core.compile_model(model, config.target_device, properties)
         except (RuntimeError, TypeError, ValueError) as error:
             raise Refused(f"the model cannot be compiled for device {config.target_device}: {reason(error)}") from error
+
+
+def _runs_one_batch(config: ModelConfig) -> bool:
+    """Tell whether requests come as batches, one at a time: it gets all cores then (ADR 0023)."""
+    declared = config.declared
+    if declared is None or declared.dynamic_batching is None:
+        return False
+    return declared.max_batch_size > 1 and config.nireq <= 1
 
 
 def _streams(compiled: ov.CompiledModel) -> int:
