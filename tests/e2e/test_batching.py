@@ -204,7 +204,7 @@ def test_the_queue_policy_says_what_becomes_of_who_waits(
     families = ("--metrics_enable", "--metrics_list", "ovms_infer_req_active")
     server = serve("--model_repository", str(repository), "--nireq", "1", *families, rest=True)
     with triton.InferenceServerClient(server.address) as client, ThreadPoolExecutor(1) as threads:
-        first = threads.submit(client.infer, "m", slow(100))
+        first = threads.submit(client.infer, "m", slow(400))
         wait_until_running(server)
         if refused:
             with pytest.raises(InferenceServerException, match=r"no turn came within 0.001 s") as error:

@@ -162,7 +162,7 @@ class Engine:
 
 
 def _runs_one_batch(config: ModelConfig) -> bool:
-    """Tell whether requests come as batches, one at a time: it gets all cores then (ADR 0023)."""
+    """Tell whether requests come as batches, one at a time: it gets all cores then (ADR 0022)."""
     declared = config.declared
     if declared is None or declared.dynamic_batching is None:
         return False

@@ -36,6 +36,7 @@ class Model:
         loaded: LoadedModel,
         turns: DecodingTurns,
         labels: Labels | None = None,
+        *,
         fixed: FixedBatch | None = None,
     ) -> None:
         self.config = config
@@ -59,12 +60,7 @@ class Model:
         queue = Queue(self._signature.label, config.queue_for(self.slots), config.queue_timeout or None)
         self._turns = SlotPool(range(self.slots), queue)
         self._batches = batches(
-            config,
-            fixed,
-            self._run_alone,
-            inputs=self._signature.inputs,
-            label=self._signature.label,
-            slots=self.slots,
+            config, fixed, inputs=self._signature.inputs, label=self._signature.label, slots=self.slots
         )
 
     def _make_variants(self, reshaper: Reshaper) -> Variants[Slots]:
@@ -123,7 +119,7 @@ class Model:
             return Ran(self._dry_run.run(request.inputs, request.outputs), perf_counter_ns() - begun_ns)
         # A shape that has to be compiled first would be compiled for every size of a batch.
         if self._batches is not None and self._fits(request):
-            return self._batches.run(request, caller, admitted=admitted)
+            return self._batches.run(request, caller, self._run_alone, admitted=admitted)
         return self._run_alone(request, caller, admitted=admitted)
 
     def _fits(self, request: InferRequest) -> bool:

@@ -64,7 +64,6 @@ class Crowd:
     ) -> None:
         self.batcher = Batcher(
             batching,
-            self.model.run,
             most=most,
             seats=seats,
             owner="model 'm' version 1",
@@ -73,7 +72,9 @@ class Crowd:
         )
 
     def ask(self, name: str, *, admitted: bool = False) -> "Future[str]":
-        return self._threads.submit(self.batcher.submit, Wish(name, 1, ()), FakeCaller(), admitted=admitted)
+        return self._threads.submit(
+            self.batcher.submit, Wish(name, 1, ()), FakeCaller(), self.model.run, admitted=admitted
+        )
 
     def begin(self, name: str = "a") -> "Future[str]":
         """Ask what runs at once."""
@@ -84,7 +85,7 @@ class Crowd:
     def wait(self, name: str, caller: FakeCaller | None = None, **fields: int) -> "Future[str]":
         """Ask what has to wait, and see it wait."""
         caller = caller or FakeCaller()
-        future = self._threads.submit(self.batcher.submit, Wish(name, 1, (), **fields), caller)
+        future = self._threads.submit(self.batcher.submit, Wish(name, 1, (), **fields), caller, self.model.run)
         assert caller.waits.wait(30)
         return future
 
@@ -199,7 +200,7 @@ def test_one_more_than_max_queue_is_refused_unless_it_was_let_in_before(crowd: C
     crowd.begin()
     waiting = crowd.wait("b")
     with pytest.raises(Overloaded, match="1 requests are waiting already, as many as max_queue allows"):
-        crowd.batcher.submit(Wish("c", 1, ()), FakeCaller())
+        crowd.batcher.submit(Wish("c", 1, ()), FakeCaller(), crowd.model.run)
     crowd.end(2)
     admitted = crowd.ask("d", admitted=True)
     crowd.end(1)
@@ -229,7 +230,7 @@ def test_max_queue_size_is_of_each_level(crowd: Crowd) -> None:
     crowd.begin()
     crowd.wait("b", priority=3)
     with pytest.raises(NoTurn, match="1 requests of priority level 3 are waiting already, as many as max_queue_size"):
-        crowd.batcher.submit(Wish("c", 1, (), priority=3), FakeCaller())
+        crowd.batcher.submit(Wish("c", 1, (), priority=3), FakeCaller(), crowd.model.run)
     crowd.wait("d", priority=2)
     crowd.wait("e", priority=2)
 

@@ -84,7 +84,7 @@ class _Waiter(Generic[I, A]):
 
 
 class Batcher(Generic[I, A]):
-    """Lets at most `seats` groups of at most `most` rows run at the same time; `run` runs one.
+    """Lets at most `seats` groups of at most `most` rows run at the same time.
 
     At most `max_queue` requests wait; one more is refused at once with `Overloaded`, unless it is admitted already.
     A request leaves the queue when its caller goes (`Cancelled`), when the caller's time is over (`DeadlineExceeded`),
@@ -95,7 +95,6 @@ class Batcher(Generic[I, A]):
     def __init__(
         self,
         batching: DynamicBatching,
-        run: Run[I, A],
         *,
         most: int,
         seats: int,
@@ -105,7 +104,6 @@ class Batcher(Generic[I, A]):
     ) -> None:
         self._batching = batching
         self._rules = rules(batching, most)
-        self._run = run
         self._free = seats
         self._owner = owner
         self._max_queue = max_queue
@@ -121,8 +119,12 @@ class Batcher(Generic[I, A]):
         """How many requests run now that do so along with the first one of their group."""
         return self._extra
 
-    def submit(self, wish: Wish[I], caller: Caller, *, admitted: bool = False) -> A:
-        """Have a request run with others, and return its answer; raises its error, and what waiting may end in."""
+    def submit(self, wish: Wish[I], caller: Caller, run: Run[I, A], *, admitted: bool = False) -> A:
+        """Have a request run with others, and return its answer; raises its error, and what waiting may end in.
+
+        `run` is what this thread runs a group with, if it is the one to do so: with it come no references to the
+        batcher's owner, who is to be freed by the last request.
+        """
         level = self._batching.level(wish.priority)
         policy = self._batching.policy_of(level)
         waiter: _Waiter[I, A] = _Waiter(wish, level, policy.timeout_s(wish.timeout_us), delays=policy.delays)
@@ -140,7 +142,7 @@ class Batcher(Generic[I, A]):
         if not waiter.group:
             self._wait(waiter, caller)
         if waiter.group:
-            self._run_group(waiter.group)
+            self._run_group(waiter.group, run)
         if waiter.released is not None:
             waiter.released.wait()
         return _answer(waiter)
@@ -240,11 +242,11 @@ class Batcher(Generic[I, A]):
             self._release([waiter])
         return self._start()
 
-    def _run_group(self, group: "list[_Waiter[I, A]]") -> None:
+    def _run_group(self, group: "list[_Waiter[I, A]]", run: Run[I, A]) -> None:
         """Run a group, tell each its outcome, and begin what can begin now."""
         outcomes: Sequence[A | OVServeError] = ()
         try:
-            outcomes = self._run([waiter.item for waiter in group])
+            outcomes = run([waiter.item for waiter in group])
         finally:
             # After a fault of ours, which this thread's own request tells of, the others must not wait for ever.
             missing = (OVServeError("internal error while a group of requests ran") for _ in group)

@@ -22,12 +22,12 @@ class RunAlone(Protocol):
 
 
 def batches(
-    config: ModelConfig, fixed: FixedBatch | None, run: RunAlone, *, inputs: Iterable[str], label: str, slots: int
+    config: ModelConfig, fixed: FixedBatch | None, *, inputs: Iterable[str], label: str, slots: int
 ) -> "Batches | None":
     """Make what a model needs for batches, None where each request is one."""
     if config.declared is None or (config.declared.dynamic_batching is None and fixed is None):
         return None
-    return Batches(config, fixed, run, inputs=inputs, label=label, slots=slots)
+    return Batches(config, fixed, inputs=inputs, label=label, slots=slots)
 
 
 class Batches:
@@ -37,7 +37,6 @@ class Batches:
         self,
         config: ModelConfig,
         fixed: FixedBatch | None,
-        run: RunAlone,
         *,
         inputs: Iterable[str],
         label: str,
@@ -45,16 +44,14 @@ class Batches:
     ) -> None:
         declared = config.declared
         assert declared is not None  # noqa: S101 - only config.pbtxt speaks of batches
-        self._run_alone = run
         self._names = tuple(inputs)
-        self._most = declared.max_batch_size
+        self._most = declared.max_batch_size if self._names else 0
         self._groups = GroupRun(fixed)
         self._batcher: Batcher[InferRequest, Ran] | None = None
         if declared.dynamic_batching is not None:
             most = max(1, self._most)
             self._batcher = Batcher(
                 declared.dynamic_batching,
-                self._run_group,
                 most=most,
                 seats=slots,
                 owner=label,
@@ -72,42 +69,45 @@ class Batches:
         """How many requests run now in a slot that another one has taken."""
         return 0 if self._batcher is None else self._batcher.running_along
 
-    def run(self, request: InferRequest, caller: Caller, *, admitted: bool) -> Ran:
-        """Answer one request, perhaps with others; raises `WrongShape` where its inputs are no batch."""
+    def run(self, request: InferRequest, caller: Caller, run: RunAlone, *, admitted: bool) -> Ran:
+        """Answer one request by `run`, perhaps with others; raises `WrongShape` where its inputs are no batch."""
         rows = self._rows(request.inputs)
         if self._batcher is None or rows == 0:
-            return self._by_itself(request, caller, admitted=admitted)
+            return self._by_itself(request, caller, run, admitted=admitted)
         if isinstance(caller, Hurried):
             caller = caller.caller  # it is the queue's policy that says what the request's time-out means
         key = tuple([request.inputs[name].shape[1:] for name in self._names]) if self._most else ()
         wish = Wish(request, rows, key, request.priority, request.timeout_us)
-        return self._batcher.submit(wish, caller, admitted=admitted)
 
-    def _by_itself(self, request: InferRequest, caller: Caller, *, admitted: bool) -> Ran:
-        def run(inputs: Mapping[str, Tensor], wanted: frozenset[str] | None) -> Ran:
-            return self._run_alone(_as(request, inputs, wanted), caller, admitted=admitted)
+        def run_group(requests: Sequence[InferRequest]) -> list[Ran | OVServeError]:
+            # Who waited has been let in, and whether one caller goes is nothing to the others.
+            return self._groups.run(
+                requests, lambda inputs, wanted: run(_as(request, inputs, wanted), Patient(), admitted=True)
+            )
 
-        (outcome,) = self._groups.run([request], run)
+        return self._batcher.submit(wish, caller, run_group, admitted=admitted)
+
+    def _by_itself(self, request: InferRequest, caller: Caller, run: RunAlone, *, admitted: bool) -> Ran:
+        (outcome,) = self._groups.run(
+            [request], lambda inputs, wanted: run(_as(request, inputs, wanted), caller, admitted=admitted)
+        )
         if isinstance(outcome, OVServeError):
             raise outcome
         return outcome
-
-    def _run_group(self, requests: Sequence[InferRequest]) -> "list[Ran | OVServeError]":
-        return self._groups.run(
-            requests,
-            # Who waited has been let in, and whether one caller goes is nothing to the others.
-            lambda inputs, wanted: self._run_alone(_as(requests[0], inputs, wanted), Patient(), admitted=True),
-        )
 
     def _rows(self, inputs: Mapping[str, Tensor]) -> int:
         """Count the rows of a request, which is one itself where there are no batches."""
         if self._most == 0:
             return 1
-        rows = inputs[self._names[0]].shape[0]
+        rows: int | None = None
         for name in self._names:
-            found = inputs[name].shape[0]
-            if found != rows:
-                raise WrongShape(f"input '{name}' has a batch of {found}, expected {rows} as '{self._names[0]}' has")
+            shape = inputs[name].shape
+            if not shape:
+                raise WrongShape(f"input '{name}' has no dimensions, expected a batch as the first one")
+            if rows is not None and shape[0] != rows:
+                raise WrongShape(f"input '{name}' has a batch of {shape[0]}, expected {rows} as '{self._names[0]}' has")
+            rows = shape[0]
+        assert rows is not None  # noqa: S101 - there is an input
         if rows > self._most:
             raise WrongShape(f"expected a batch of at most max_batch_size {self._most}, got {rows}")
         return rows

@@ -5,7 +5,7 @@ from dataclasses import replace
 from time import perf_counter_ns
 from typing import TypeAlias
 
-from ovserve.errors import InferenceFailed, InvalidInput, OVServeError, WrongShape
+from ovserve.errors import InferenceFailed, InvalidInput, OVServeError, ShapeRefused, WrongShape
 from ovserve.ran import Ran
 from ovserve.requests import InferRequest
 from ovserve.serving.batching.fixed_batch import FixedBatch
@@ -32,7 +32,7 @@ class GroupRun:
         except OVServeError as error:
             if len(requests) == 1:
                 return [error]
-            if not isinstance(error, InferenceFailed | InvalidInput) or isinstance(error, _WrongBatch):
+            if not isinstance(error, InferenceFailed | InvalidInput | ShapeRefused) or isinstance(error, _WrongBatch):
                 return [type(error)(str(error)) for _ in requests]
         alone = GroupRun(None if self._fixed is None else replace(self._fixed, pads=True))
         return [outcome for request in requests for outcome in alone.run([request], run)]
