@@ -12,7 +12,9 @@ import ovserve
 from ovserve.config.declared import TritonConfig
 from ovserve.config.ovms_json import read_config
 from ovserve.config.ovms_schema import File, ModelEntry
+from ovserve.config.pbtxt import parse_pbtxt
 from ovserve.config.settings import Settings
+from ovserve.config.triton import DONE_BY_SERVER, read_triton
 from ovserve.config.without_effect import WithoutEffect
 from ovserve.engine.python_backend.python_model import load_python
 from ovserve.errors import InvalidInput
@@ -46,7 +48,12 @@ CONFIGURATION = {block.language: block.code for block in BLOCKS if block.page ==
 
 def test_a_block_of_another_language_has_a_test_of_its_own() -> None:
     others = [(block.page, block.language) for block in BLOCKS if block not in PYTHON]
-    assert others == [("configuration.md", "json"), ("configuration.md", "bash"), ("custom_nodes.md", "python")]
+    assert others == [
+        ("batching.md", "protobuf"),
+        ("configuration.md", "json"),
+        ("configuration.md", "bash"),
+        ("custom_nodes.md", "python"),
+    ]
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.page)
@@ -65,6 +72,14 @@ def test_the_custom_node_shown_runs(tmp_path: Path) -> None:
     assert node.run({"x": x}, None)["y"].data.tolist() == [[5, 2500]]
     with pytest.raises(InvalidInput, match="x must be at most 1000"):
         node.run({"x": Tensor(DType.FP32, x.data + 1)}, None)
+
+
+def test_the_batching_shown_is_read_whole() -> None:
+    (text,) = (block.code for block in BLOCKS if block.page == "batching.md")
+    declared = read_triton(parse_pbtxt(text), DONE_BY_SERVER)
+    assert declared.dynamic_batching is not None
+    assert (declared.dynamic_batching.levels, declared.dynamic_batching.policy.max_queue_size) == (2, 64)
+    assert declared.warnings == ()
 
 
 def test_the_config_file_shown_serves_our_own_models(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ class Engine:
 
 
 def _runs_one_batch(config: ModelConfig) -> bool:
-    """Tell whether requests come as batches, one at a time: it gets all cores then (ADR 0022)."""
+    """Tell whether requests come as batches, one at a time: it gets all cores then (ADR 0024)."""
     declared = config.declared
     if declared is None or declared.dynamic_batching is None:
         return False

@@ -1,7 +1,6 @@
 """Makes a served version of a model from its files."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ovserve.config.declared import WrongTritonConfig
@@ -13,7 +12,6 @@ from ovserve.observability.logs import get_logger
 from ovserve.repository.layout import ModelFiles, find_files
 from ovserve.repository.mapping import NameMapping, read_mapping
 from ovserve.serving import agreement
-from ovserve.serving.batching import fixed_batch
 from ovserve.serving.decoding_turns import DecodingTurns
 from ovserve.serving.host import Hosts
 from ovserve.serving.labels import read_labels
@@ -50,12 +48,8 @@ def load_version(
         return PythonServable(config, version, instances, read_labels(config), None if hosts is None else hosts.graph)
     files = find_files(place / declared.file_name if declared is not None else place)
     loaded = _in_any_batch(engine, files, read_mapping(files.folder), config)
-    fixed = None if config.keeps_sequences else fixed_batch.find(declared, loaded.inputs)
-    if fixed is not None:
-        inputs, outputs = (fixed_batch.widened(specs, fixed) for specs in (loaded.inputs, loaded.outputs))
-        loaded = replace(loaded, inputs=inputs, outputs=outputs)
     try:
-        model = (sequencing or Sequencing()).make(config, version, loaded, turns, fixed)
+        model = (sequencing or Sequencing()).make(config, version, loaded, turns)
     except CannotKeepState as error:
         raise LoadFailed(str(error), place) from error
     return _checked(loaded, model, place)

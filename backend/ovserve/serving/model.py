@@ -12,8 +12,8 @@ from ovserve.errors import InferenceFailed, InvalidInput
 from ovserve.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
+from ovserve.serving.batching import fixed_batch
 from ovserve.serving.batching.batches import batches
-from ovserve.serving.batching.fixed_batch import FixedBatch
 from ovserve.serving.decoding_turns import DecodingTurns
 from ovserve.serving.encoded import EncodedInputs
 from ovserve.serving.in_flight import InFlight
@@ -36,9 +36,9 @@ class Model:
         loaded: LoadedModel,
         turns: DecodingTurns,
         labels: Labels | None = None,
-        *,
-        fixed: FixedBatch | None = None,
     ) -> None:
+        fixed = fixed_batch.find(config, loaded.inputs)
+        loaded = fixed_batch.widened(loaded, fixed)
         self.config = config
         self.metadata = Metadata(config.name, version, PLATFORM, loaded.inputs, loaded.outputs)
         self.slots = len(loaded.slots)

@@ -8,7 +8,6 @@ from typing import Self
 from ovserve.config.declared import WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.engine.openvino import LoadedModel
-from ovserve.serving.batching.fixed_batch import FixedBatch
 from ovserve.serving.decoding_turns import DecodingTurns
 from ovserve.serving.labels import read_labels
 from ovserve.serving.model import Model
@@ -28,19 +27,12 @@ class Sequencing:
         self._models: dict[str, weakref.WeakSet[SequencedModel]] = {}
         self._lock = threading.Lock()
 
-    def make(
-        self,
-        config: ModelConfig,
-        version: int,
-        loaded: LoadedModel,
-        turns: DecodingTurns,
-        fixed: FixedBatch | None = None,
-    ) -> Model:
+    def make(self, config: ModelConfig, version: int, loaded: LoadedModel, turns: DecodingTurns) -> Model:
         """Make the model that the configuration asks for; raises `CannotKeepState`."""
         labels = read_labels(config)
         declared = None if config.declared is None else config.declared.sequences
         if declared is None and not config.stateful:
-            return Model(config, version, loaded, turns, labels, fixed=fixed)
+            return Model(config, version, loaded, turns, labels)
         _check(loaded, needs_state=declared is None)
         if declared is not None:
             idle_s: float | None = declared.idle_s

@@ -1,9 +1,10 @@
 """Models that take one batch size only, and requests of any up to that. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ovserve.config.declared import TritonConfig
+from ovserve.config.model import ModelConfig
+from ovserve.engine.openvino import LoadedModel
 from ovserve.tensors import Dim, TensorSpec
 
 
@@ -15,20 +16,27 @@ class FixedBatch:
     pads: bool
 
 
-def find(declared: TritonConfig | None, inputs: Iterable[TensorSpec]) -> FixedBatch | None:
-    """Tell whether a model takes its max_batch_size and nothing else."""
-    most = 0 if declared is None else declared.max_batch_size
-    if declared is None or most <= 1 or not all(_is_fixed(spec, most) for spec in inputs):
+def find(config: ModelConfig, inputs: Iterable[TensorSpec]) -> FixedBatch | None:
+    """Tell whether a model takes its max_batch_size and nothing else; one that keeps sequences gets what is sent."""
+    declared = config.declared
+    if declared is None or declared.max_batch_size <= 1 or config.keeps_sequences:
         return None
-    return FixedBatch(most, declared.pads_batch)
+    most = declared.max_batch_size
+    return FixedBatch(most, declared.pads_batch) if all(_is_fixed(spec, most) for spec in inputs) else None
 
 
-def widened(specs: Sequence[TensorSpec], fixed: FixedBatch) -> tuple[TensorSpec, ...]:
-    """Show clients that requests may have any batch up to the fixed one."""
-    return tuple(
-        replace(spec, dims=(Dim(1, fixed.rows), *(spec.dims or ())[1:])) if _is_fixed(spec, fixed.rows) else spec
-        for spec in specs
+def widened(loaded: LoadedModel, fixed: FixedBatch | None) -> LoadedModel:
+    """Show clients that requests may have any batch up to the fixed one, if there is one."""
+    if fixed is None:
+        return loaded
+    inputs, outputs = (
+        tuple(
+            replace(spec, dims=(Dim(1, fixed.rows), *(spec.dims or ())[1:])) if _is_fixed(spec, fixed.rows) else spec
+            for spec in specs
+        )
+        for specs in (loaded.inputs, loaded.outputs)
     )
+    return replace(loaded, inputs=inputs, outputs=outputs)
 
 
 def _is_fixed(spec: TensorSpec, rows: int) -> bool:
