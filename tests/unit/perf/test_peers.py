@@ -66,6 +66,13 @@ def test_ratios_are_taken_cycle_by_cycle() -> None:
     assert found.lines[who.KSERVE].cpu_ours_by_its == Spread(0.5, 0.5, 0.5)
 
 
+def test_the_part_of_the_limit_by_cpu_counts_server_and_clients() -> None:
+    found = summarize(
+        comparison(slices=[*comparison().slices, *slices(who.TRITON, [1, 1, 1], 800, client_cpu_us=1000)])
+    )
+    assert found.lines[who.TRITON].of_limit_by_cpu == Spread(0.5, 0.5, 0.5)
+
+
 def test_the_bound_is_what_transport_leaves_of_the_limit() -> None:
     found = summarize(comparison())
     assert found.bound.median == pytest.approx(0.9)
