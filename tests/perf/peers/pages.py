@@ -10,4 +10,5 @@ def replaced(page: str, section: str) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end or BEGIN in rest or END in after:
         raise ValueError(f"the page needs one {BEGIN} and one {END} after it")
-    return f"{before}{BEGIN}\n{section.strip()}\n{END}{after}"
+    lines = (BEGIN, section.strip(), END)
+    return before + "\n".join(filter(None, lines)) + after

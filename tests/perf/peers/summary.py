@@ -17,11 +17,15 @@ Figure = Callable[[Slice], float]
 
 @dataclass(frozen=True)
 class Line:
-    """One contestant. `of_limit` and `of_ours` are its requests/s by those of the limit and of ovserve."""
+    """One contestant. `of_limit_by_cpu` is the limit's CPU per request by that of server and clients together.
+
+    That is the part of the limit's requests/s that a machine without idle time could give, whatever else it does now.
+    """
 
     by: str
     rate: Spread
     of_limit: Spread
+    of_limit_by_cpu: Spread
     ours_by_its: Spread
     cpu_us: Spread
     cpu_ours_by_its: Spread
@@ -80,6 +84,7 @@ def _line(by: str, cycles: dict[str, dict[int, Slice]]) -> Line:
         by=by,
         rate=spread([one.requests_per_s for one in its.values()]),
         of_limit=ratio(by, who.LIMIT, _rate),
+        of_limit_by_cpu=spread([_cpu(cycles[who.LIMIT][cycle]) / _all_cpu(one) for cycle, one in its.items()]),
         ours_by_its=ratio(who.OURS, by, _rate),
         cpu_us=spread([one.cpu_us for one in its.values()]),
         cpu_ours_by_its=ratio(who.OURS, by, _cpu),
@@ -95,6 +100,10 @@ def _rate(one: Slice) -> float:
 
 def _cpu(one: Slice) -> float:
     return max(one.cpu_us, 1e-3)  # a slice so short that the clock did not move
+
+
+def _all_cpu(one: Slice) -> float:
+    return _cpu(one) + one.client_cpu_us
 
 
 def _median(values: list[float | None]) -> float | None:

@@ -15,6 +15,7 @@ from peers.trial import choose
 
 from ovserve.bench.records import Machine, Setup
 from ovserve.bench.summary import Spread
+from readme import CHECKOUT
 
 
 def slices(by: str, rates: list[float], cpu_us: float, **more: float) -> list[Slice]:
@@ -66,6 +67,13 @@ def test_ratios_are_taken_cycle_by_cycle() -> None:
     assert found.lines[who.KSERVE].cpu_ours_by_its == Spread(0.5, 0.5, 0.5)
 
 
+def test_the_part_of_the_limit_by_cpu_counts_server_and_clients() -> None:
+    found = summarize(
+        comparison(slices=[*comparison().slices, *slices(who.TRITON, [1, 1, 1], 800, client_cpu_us=1000)])
+    )
+    assert found.lines[who.TRITON].of_limit_by_cpu == Spread(0.5, 0.5, 0.5)
+
+
 def test_the_bound_is_what_transport_leaves_of_the_limit() -> None:
     found = summarize(comparison())
     assert found.bound.median == pytest.approx(0.9)
@@ -108,6 +116,14 @@ def test_a_section_replaces_what_stood_between_the_marks() -> None:
     once = pages.replaced(page, "new\n")
     assert once == f"before\n{pages.BEGIN}\nnew\n{pages.END}\nafter\n"
     assert pages.replaced(once, "new\n") == once
+
+
+def test_the_pages_hold_what_the_raw_slices_give() -> None:
+    kept = CHECKOUT / "tests/perf/results/peers.json"
+    measured = Run.model_validate_json(kept.read_text()) if kept.is_file() else None
+    for page, table in (("README.md", tables.short), ("backend/docs/performance.md", tables.full)):
+        text = (CHECKOUT / page).read_text()
+        assert pages.replaced(text, table(measured) if measured else "") == text, "python tests/perf/peers write"
 
 
 @pytest.mark.parametrize("page", ["", pages.BEGIN, pages.END + pages.BEGIN, (pages.BEGIN + pages.END) * 2])
