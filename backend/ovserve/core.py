@@ -13,6 +13,7 @@ from ovserve.config.redacted import redacted
 from ovserve.config.settings import Settings
 from ovserve.control import Control, IndexRow
 from ovserve.dataplane import DataPlane
+from ovserve.engine.core_budget import machine_budget
 from ovserve.engine.openvino import Engine
 from ovserve.errors import CannotStart, ConfigInvalid, LoadFailed
 from ovserve.metrics import Metrics
@@ -187,7 +188,11 @@ def _metrics(settings: Settings, registry: Registry, refusals: Refusals | None, 
 def _engine(settings: Settings) -> Engine:
     extension = settings.cpu_extension
     try:
-        return Engine(_prepared_cache(settings.cache_dir), None if extension is None else absolute(extension))
+        return Engine(
+            _prepared_cache(settings.cache_dir),
+            None if extension is None else absolute(extension),
+            machine_budget(settings.cores),
+        )
     except LoadFailed as error:
         raise CannotStart(f"--cpu_extension {extension}: {error}") from error
 

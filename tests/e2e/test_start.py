@@ -380,6 +380,7 @@ WRONG = {
     "grpc_max_message_bytes": ["1023", "2147483648", "x", "1GiB"],
     "grpc_max_connections": ["0", "-1", "1000001", "x", ""],
     "grpc_max_concurrent_streams": ["0", "-1", "1000001", "x", ""],
+    "cores": ["0", "-1", "x", "1.5", ""],
     "exit_timeout_secs": ["-1", "x", "nan"],
     "shape": ["", "word", "(1,3", "(1,,3)", "[1,3]", "{a:(1,3)", "{}", '{"a": 1}', "{a:(1,3),a:auto}", "{a}"],
     "batch_size": ["", "x", "1.5", "-2", "9:8", "0:3"],

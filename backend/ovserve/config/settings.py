@@ -31,6 +31,11 @@ class Settings(
         default=None, description="Library with operations of your own for models to use."
     )
     cache_dir: Path | None = Field(default=None, description="Folder that keeps compiled models between starts.")
+    cores: int | None = Field(
+        default=None,
+        ge=1,
+        description="Cores that all models use together; default all that the process may use.",
+    )
     exit_timeout_secs: float = Field(
         default=30,
         ge=0,

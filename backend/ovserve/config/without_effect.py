@@ -1,6 +1,5 @@
 """Flags of OVMS and Triton that are taken and change nothing here; the description of each says why."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -8,10 +7,11 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ovserve.config.names import WITHOUT_EFFECT
+from ovserve.cores import usable_cores
 
 
 def _up_to_the_cores(count: int) -> int:
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     if not 1 <= count <= cores:
         raise ValueError(f"grpc_workers count should be from 1 to CPU core count : {cores}")
     return count

@@ -1,27 +1,31 @@
 """Reads models and compiles them; the engine is the only place that knows OpenVINO."""
 
-import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 from xml.parsers import expat
 
 import openvino as ov
 
 from ovserve.config.model import ModelConfig
 from ovserve.engine.blueprint import Blueprint, draw
+from ovserve.engine.core_budget import CoreBudget, Share, machine_budget
+from ovserve.engine.crowd import Crowd
 from ovserve.engine.devices import pick
 from ovserve.engine.dry_run import DryRun
 from ovserve.engine.external_data import points_into_memory
 from ovserve.engine.first_use import settle
 from ovserve.engine.low_latency import step_by_step
 from ovserve.engine.narrowing import narrowed
+from ovserve.engine.origin import Origin
 from ovserve.engine.reasons import reason
 from ovserve.engine.refused import NOT_RESHAPED, Refused
 from ovserve.engine.reshape import reshape
-from ovserve.engine.reshaper import Reshaper, Slots
-from ovserve.engine.slot import Slot
+from ovserve.engine.reshaper import Reshaper
+from ovserve.engine.slot import Port, Slot
+from ovserve.engine.slots import Compiled, Slots
 from ovserve.engine.specs import ports, read_specs
 from ovserve.engine.strings import unpack_string_ports
 from ovserve.engine.wish import Wish
@@ -30,6 +34,8 @@ from ovserve.repository.layout import Kind, ModelFiles
 from ovserve.repository.mapping import NameMapping
 from ovserve.tensors import DType, TensorSpec
 
+Places: TypeAlias = tuple[Sequence[Port], Sequence[Port]]
+
 VERSION: str = ov.get_version()
 
 
@@ -37,7 +43,6 @@ VERSION: str = ov.get_version()
 class LoadedModel:
     """A compiled model: what it takes and gives, the slots that run it, and what the log should warn about.
 
-    `streams` is how many inferences the device works on at once.
     `note` says why it is served otherwise than asked for; `reshaper` is there where requests decide shapes.
     `variables` are the names of what it keeps from one inference to the next.
     """
@@ -45,7 +50,6 @@ class LoadedModel:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     slots: Slots
-    streams: int
     dry_run: DryRun | None
     warnings: tuple[str, ...]
     note: str | None = None
@@ -56,10 +60,14 @@ class LoadedModel:
 class Engine:
     """One OpenVINO core; `cache_dir` keeps compiled models between starts, `extension` is a library of operations.
 
-    Raises `LoadFailed` where the library cannot be loaded.
+    `budget` shares the machine among its models; None: all that the process may use. Raises `LoadFailed` where the
+    library cannot be loaded.
     """
 
-    def __init__(self, cache_dir: Path | None = None, extension: Path | None = None) -> None:
+    def __init__(
+        self, cache_dir: Path | None = None, extension: Path | None = None, budget: CoreBudget | None = None
+    ) -> None:
+        self._budget = budget or machine_budget()
         self._core = ov.Core()
         settle(self._core)
         if extension is not None:
@@ -70,7 +78,7 @@ class Engine:
         if cache_dir is not None:
             self._core.set_property({"CACHE_DIR": str(cache_dir)})
         # Compilations while requests are served leave them at least half of the machine.
-        self._late_compilations = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
+        self._late_compilations = threading.BoundedSemaphore(max(1, self._budget.cores // 2))
 
     def _extend(self, extension: Path) -> None:
         try:
@@ -84,55 +92,81 @@ class Engine:
 
     def load(self, files: ModelFiles, mapping: NameMapping, config: ModelConfig) -> LoadedModel:
         """Read and compile; raises `LoadFailed` with the cause."""
+        origin = Origin(files)
+
+        def read_again() -> Blueprint:
+            # Not kept from the first time: that would be all the weights once more.
+            origin.check()
+            blueprint = self._draw(files, mapping, config)
+            origin.check()
+            return blueprint
+
         try:
-            model = self._read(files)
-            if config.low_latency_transformation:
-                step_by_step(model)
-            blueprint = draw(model, mapping, config)
-            return self._in_shape(blueprint, config)
+            return self._in_shape(self._draw(files, mapping, config), config, read_again)
         except Refused as error:
             raise LoadFailed(str(error), files.path) from error
 
-    def _in_shape(self, blueprint: Blueprint, config: ModelConfig) -> LoadedModel:
+    def _draw(self, files: ModelFiles, mapping: NameMapping, config: ModelConfig) -> Blueprint:
+        model = self._read(files)
+        if config.low_latency_transformation:
+            step_by_step(model)
+        return draw(model, mapping, config)
+
+    def _in_shape(self, blueprint: Blueprint, config: ModelConfig, read_again: Callable[[], Blueprint]) -> LoadedModel:
         """Compile in the shapes asked for or, where the model does not take them, in its own."""
         wish = blueprint.wish
         if wish is None:
-            return self._build(blueprint, blueprint.model, config)
+            return self._build(blueprint, _own_shape, config, read_again)
         try:
-            loaded = self._build(blueprint, reshape(blueprint.model, blueprint.names, wish), config)
+            loaded = self._build(blueprint, _wished_shape, config, read_again)
         except Refused as error:
             if config.strict_shape:
                 raise Refused(f"{NOT_RESHAPED}: {error}") from error
-            own = self._build(blueprint, blueprint.model, config)
+            own = self._build(blueprint, _own_shape, config, read_again)
             loaded = replace(own, note=f"{NOT_RESHAPED}, it keeps its own: {error}")
         return replace(loaded, reshaper=self._reshaper(blueprint, wish, loaded, config))
 
     def _reshaper(self, blueprint: Blueprint, wish: Wish, loaded: LoadedModel, config: ModelConfig) -> Reshaper | None:
         """Make what compiles `loaded` in more shapes, each with as many slots; None where requests decide nothing."""
+        places = ports(loaded.inputs), ports(loaded.outputs)
 
         def compile_model(model: ov.Model) -> Slots:
+            unpacked = unpack_string_ports(model)
+            share = self._budget.share(config)
             with self._late_compilations:
-                compiled = self._compile(unpack_string_ports(model), config)
-            return _slots(compiled, loaded.inputs, loaded.outputs, len(loaded.slots))
+                compiled = self._compile(unpacked, config, _least(share))
+            return self._slots(compiled, lambda: unpacked, config, share=share, places=places, count=len(loaded.slots))
 
         reshaper = Reshaper(blueprint, wish, compile_model)
         return reshaper if reshaper.auto else None
 
-    def _build(self, blueprint: Blueprint, model: ov.Model, config: ModelConfig) -> LoadedModel:
+    def _build(
+        self,
+        blueprint: Blueprint,
+        shaped: Callable[[Blueprint], ov.Model],
+        config: ModelConfig,
+        read_again: Callable[[], Blueprint],
+    ) -> LoadedModel:
+        model = shaped(blueprint)
         inputs = read_specs(model.inputs, blueprint.names.inputs, blueprint.inputs)
         outputs = read_specs(model.outputs, blueprint.names.outputs, blueprint.outputs)
         has_strings = any(spec.dtype is DType.BYTES for spec in inputs)
         dry_run = DryRun(model.clone(), inputs, outputs) if has_strings else None
         tensors = _called(model.inputs, inputs, "input") | _called(model.outputs, outputs, "output")
         own_nodes = {node.get_friendly_name() for node in model.get_ops()} - tensors.keys()
-        compiled = self._compile(unpack_string_ports(model.clone()), config)
-        count = config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        share = self._budget.share(config)
+        compiled = self._compile(unpack_string_ports(model.clone()), config, _least(share))
+        optimal = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        count = config.nireq or (share.most if share is not None and share.moves else optimal)
         if not config.nireq and blueprint.wish is not None and any(blueprint.wish.auto.values()):
             count += 1  # requests on several variants leave gaps that one more fills (ADR 0012)
-        slots = _slots(compiled, inputs, outputs, count)
+
+        def remake() -> ov.Model:
+            return unpack_string_ports(shaped(read_again()))
+
+        slots = self._slots(compiled, remake, config, share=share, places=(ports(inputs), ports(outputs)), count=count)
         warnings = (*blueprint.warnings, *narrowed(compiled, tensors, own_nodes))
-        kept = slots[0].variables
-        return LoadedModel(inputs, outputs, slots, _streams(compiled), dry_run, warnings, variables=kept)
+        return LoadedModel(inputs, outputs, slots, dry_run, warnings, variables=slots.variables)
 
     def _read(self, files: ModelFiles) -> ov.Model:
         cause = _unreadable(files)
@@ -145,28 +179,40 @@ class Engine:
             cause = reason(error)
         raise Refused(f"{files.kind.label} file '{files.path.name}' cannot be read: {cause}")
 
-    def _compile(self, model: ov.Model, config: ModelConfig) -> ov.CompiledModel:
-        properties = dict(config.plugin_config)
-        if not properties.keys() & {"PERFORMANCE_HINT", "NUM_STREAMS"}:
-            properties["PERFORMANCE_HINT"] = "LATENCY" if _runs_one_batch(config) else "THROUGHPUT"
-        if config.target_device == "CPU":
-            # Pinned threads of two models meet on one core while another is idle (ADR 0004).
-            properties.setdefault("ENABLE_CPU_PINNING", False)
-            if model.is_dynamic():
-                # It keeps code for the shapes it met, 3 MB for each new one and no end in sight (ADR 0004).
-                properties.setdefault("CPU_RUNTIME_CACHE_CAPACITY", 100)
+    def _slots(
+        self,
+        compiled: ov.CompiledModel,
+        remake: Callable[[], ov.Model],
+        config: ModelConfig,
+        *,
+        share: Share | None,
+        places: Places,
+        count: int,
+    ) -> Slots:
+        """Make `count` slots; `remake` gives the model once more, where its streams may change."""
+        first = _with_slots(compiled, places, count)
+        if share is None or not share.moves:
+            return Slots(first, config.name)
+
+        def recompile(streams: int) -> Compiled:
+            with self._late_compilations:
+                again = self._compile(remake(), config, streams)
+            made = _with_slots(again, places, count)
+            if made.slots[0].variables != first.slots[0].variables:  # a sequence's values are kept in their order
+                raise Refused("its variables come in another order")
+            return made
+
+        return Slots(first, config.name, Crowd(share), recompile)
+
+    def _compile(self, model: ov.Model, config: ModelConfig, streams: int | None) -> ov.CompiledModel:
+        properties = self._budget.properties(config, streams)
+        if config.target_device == "CPU" and model.is_dynamic():
+            # It keeps code for the shapes it met, 3 MB for each new one and no end in sight (ADR 0004).
+            properties.setdefault("CPU_RUNTIME_CACHE_CAPACITY", 100)
         try:
             return self._core.compile_model(model, config.target_device, properties)
         except (RuntimeError, TypeError, ValueError) as error:
             raise Refused(f"the model cannot be compiled for device {config.target_device}: {reason(error)}") from error
-
-
-def _runs_one_batch(config: ModelConfig) -> bool:
-    """Tell whether requests come as batches, one at a time: it gets all cores then (ADR 0024)."""
-    declared = config.declared
-    if declared is None or declared.dynamic_batching is None:
-        return False
-    return declared.max_batch_size > 1 and config.nireq <= 1
 
 
 def _streams(compiled: ov.CompiledModel) -> int:
@@ -176,11 +222,21 @@ def _streams(compiled: ov.CompiledModel) -> int:
     return int(compiled.get_property("NUM_STREAMS"))
 
 
-def _slots(
-    compiled: ov.CompiledModel, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], count: int
-) -> Slots:
-    places = ports(inputs), ports(outputs)
-    return tuple(Slot(compiled.create_infer_request(), *places) for _ in range(count))
+def _least(share: Share | None) -> int | None:
+    return None if share is None else share.least
+
+
+def _with_slots(compiled: ov.CompiledModel, places: Places, count: int) -> Compiled:
+    slots = tuple(Slot(compiled.create_infer_request(), *places) for _ in range(count))
+    return Compiled(slots, _streams(compiled))
+
+
+def _own_shape(blueprint: Blueprint) -> ov.Model:
+    return blueprint.model
+
+
+def _wished_shape(blueprint: Blueprint) -> ov.Model:
+    return blueprint.model if blueprint.wish is None else reshape(blueprint.model, blueprint.names, blueprint.wish)
 
 
 def _called(tensors: Sequence[ov.Output], specs: Sequence[TensorSpec], what: str) -> dict[str, str]:

@@ -2,17 +2,14 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
 import openvino as ov
 
 from ovserve.engine.blueprint import Blueprint
 from ovserve.engine.dynamic import AutoAxes, reshaped
-from ovserve.engine.slot import Slot
+from ovserve.engine.slots import Slots
 from ovserve.engine.wish import Wish
 from ovserve.tensors import Dim, Shape
-
-Slots: TypeAlias = tuple[Slot, ...]
 
 
 class Reshaper:

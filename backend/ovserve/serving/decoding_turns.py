@@ -1,13 +1,13 @@
 """Turns to decode pictures, of all that is served in the process together."""
 
-import os
 from typing import TypeAlias
 
+from ovserve.cores import usable_cores
 from ovserve.engine.pool import Queue, SlotPool
 
 DecodingTurns: TypeAlias = SlotPool[int]
 
-CORES = os.cpu_count() or 1
+CORES = usable_cores()
 
 
 def make_decoding_turns() -> DecodingTurns:

@@ -7,7 +7,8 @@ from ovserve.config.model import ModelConfig
 from ovserve.engine.dynamic import AutoAxes
 from ovserve.engine.openvino import LoadedModel
 from ovserve.engine.pool import Queue, SlotPool
-from ovserve.engine.reshaper import Reshaper, Slots
+from ovserve.engine.reshaper import Reshaper
+from ovserve.engine.slots import Slots
 from ovserve.errors import InferenceFailed, InvalidInput
 from ovserve.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
@@ -42,7 +43,6 @@ class Model:
         self.config = config
         self.metadata = Metadata(config.name, version, PLATFORM, loaded.inputs, loaded.outputs)
         self.slots = len(loaded.slots)
-        self.streams = loaded.streams
         self.note = loaded.note
         self.warnings = loaded.warnings
         self.labels: Labels = labels or {}
@@ -91,6 +91,10 @@ class Model:
     def described(self) -> dict[str, str]:
         layouts = {spec.name: spec.layout for spec in (*self.metadata.inputs, *self.metadata.outputs) if spec.layout}
         return {"TARGET_DEVICE": self.config.target_device, **({"LAYOUT": json.dumps(layouts)} if layouts else {})}
+
+    @property
+    def streams(self) -> int:
+        return self._general.streams
 
     @property
     def running(self) -> int:

@@ -1,6 +1,5 @@
 """Every flag of OVMS and of Triton (spec A.1, A.2, K.2): it works, or it is taken with one warning that says why not."""
 
-import os
 import re
 import shlex
 import subprocess
@@ -16,10 +15,11 @@ from ovserve.command_line import OTHER_NAMES
 from ovserve.config.cors import Cors
 from ovserve.config.settings import Settings
 from ovserve.config.without_effect import WithoutEffect
+from ovserve.cores import usable_cores
 
 Run = Callable[..., tuple[int, Settings | None, str]]
 
-CORES = os.cpu_count() or 1
+CORES = usable_cores()
 BY_LEVEL = "--log_level alone chooses the lines"
 
 # What is written -> what it sets, or the reason why it has no effect.

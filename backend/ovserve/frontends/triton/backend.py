@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import numpy as np
 
 from ovserve.config.declared import TritonConfig, WrongTritonConfig
 from ovserve.config.triton import DONE_BY_TRITON, read_triton, to_model_config
+from ovserve.cores import usable_cores
 from ovserve.engine.openvino import Engine
 from ovserve.errors import InferenceFailed, OVServeError, Unsupported
 from ovserve.frontends.triton import logs, tensors
@@ -79,7 +79,7 @@ def _load(pb: Any, config: TritonConfig, version: int) -> Servable:
     place = Path(pb.get_model_dir()) / config.file_name
     if not place.exists():
         raise WrongTritonConfig(f"default_model_filename '{config.file_name}' is not there")
-    wanted = share(to_model_config(config, place), config.instances, len(os.sched_getaffinity(0)))
+    wanted = share(to_model_config(config, place), config.instances, usable_cores())
     model = load_version(Engine(), make_decoding_turns(), wanted, version, place)
     agreement.check(config, model.metadata)
     return model

@@ -1,0 +1,182 @@
+"""The slots of one compiled model, whose streams may follow how many requests run at once."""
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from ovserve.engine.crowd import LOOK_EVERY_S, Crowd
+from ovserve.engine.refused import Refused
+from ovserve.engine.state import State
+from ovserve.observability.logs import get_logger
+from ovserve.ran import Ran
+from ovserve.tensors import Tensor
+
+logger = get_logger("ovserve.streams")
+
+
+class Runs(Protocol):
+    """What runs one request at a time."""
+
+    def run(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> Ran:
+        """Infer, and copy out the outputs named (None: all); raises `InferenceFailed` with the device's reason."""
+        ...
+
+    def run_on(
+        self, state: State | None, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None
+    ) -> tuple[Ran, State]:
+        """Infer likewise from what an earlier inference left (None: the first values); returns what this one left."""
+        ...
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of what the model keeps from one inference to the next."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What one compilation gives: a slot for each turn, and the streams that work on them."""
+
+    slots: tuple[Runs, ...]
+    streams: int
+
+
+Recompile: TypeAlias = Callable[[int], Compiled]
+
+
+class Slots:
+    """A slot for each turn; `slots[turn].run(...)` is for whoever holds the turn.
+
+    With a `crowd`, the model is compiled anew for another number of streams when lasting use wants it, behind the
+    requests (`recompile`): a request under way ends where it began, the next one runs on what is new.
+    """
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        name: str,
+        crowd: Crowd | None = None,
+        recompile: Recompile | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
+        self._compiled = compiled
+        self._name = name
+        self._crowd = crowd
+        self._recompile = recompile
+        self._most = 0 if crowd is None else crowd.share.most
+        self._clock = clock
+        self._look_every_s = look_every_s
+        self._running: set[int] = set()
+        self._is_followed = False
+        self._lock = threading.Lock()
+        self._crowded = threading.Event()
+        weakref.finalize(self, self._crowded.set).atexit = False  # the thread that follows has no reason to wait
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of what the model keeps from one inference to the next."""
+        return self._compiled.slots[0].variables
+
+    @property
+    def streams(self) -> int:
+        return self._compiled.streams
+
+    def __len__(self) -> int:
+        return len(self._compiled.slots)
+
+    def __getitem__(self, turn: int) -> Runs:
+        return self._compiled.slots[turn] if self._crowd is None else _Turn(self, turn)
+
+    def begin(self, turn: int) -> Runs:
+        """Count one more that runs, until `end`, and say what runs it."""
+        self._running.add(turn)
+        if self._crowd is not None:
+            self._note(self._crowd, len(self._running))
+        return self._compiled.slots[turn]
+
+    def end(self, turn: int) -> None:
+        self._running.discard(turn)
+
+    def _note(self, crowd: Crowd, running: int) -> None:
+        crowd.peak = max(crowd.peak, running)
+        if self._compiled.streams < min(running, self._most) and crowd.is_lasting(running, self._clock()):
+            self._crowded.set()
+            with self._lock:
+                if not self._is_followed:
+                    self._is_followed = True
+                    arguments = weakref.ref(self), self._crowded, self._look_every_s
+                    threading.Thread(target=_follow, args=arguments, name=f"streams {self._name}", daemon=True).start()
+
+    def adapt(self, *, is_crowded: bool) -> bool:
+        """Compile for the number of streams that use wants; tell whether there is more to follow."""
+        if self._crowd is None or self._recompile is None:
+            return False
+        now = self.streams
+        wanted = min(self._crowd.grown(now), self._most) if is_crowded else self._crowd.shrunk(now)
+        if wanted != now:
+            self._move(self._recompile, wanted)
+        with self._lock:
+            self._is_followed = self.streams > self._crowd.share.least
+            return self._is_followed
+
+    def _move(self, recompile: Recompile, wanted: int) -> None:
+        begun_s = self._clock()
+        try:
+            compiled = recompile(wanted)
+        except Refused as refused:
+            logger.warning("the streams stay as they are", model=self._name, cause=str(refused))
+            self._most = 0
+            return
+        except Exception:
+            # The last line of defence: the model goes on with the streams it has.
+            logger.exception("the streams stay as they are", model=self._name)
+            self._most = 0
+            return
+        if compiled.streams < wanted:
+            self._most = compiled.streams  # as many as the device wants, however many ask
+        self._compiled = compiled
+        logger.info(
+            "streams changed", model=self._name, streams=compiled.streams, seconds=round(self._clock() - begun_s, 2)
+        )
+
+
+class _Turn:
+    __slots__ = ("_slots", "_turn")
+
+    def __init__(self, slots: Slots, turn: int) -> None:
+        self._slots = slots
+        self._turn = turn
+
+    def run(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> Ran:
+        runs = self._slots.begin(self._turn)
+        try:
+            return runs.run(inputs, outputs)
+        finally:
+            self._slots.end(self._turn)
+
+    def run_on(
+        self, state: State | None, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None
+    ) -> tuple[Ran, State]:
+        runs = self._slots.begin(self._turn)
+        try:
+            return runs.run_on(state, inputs, outputs)
+        finally:
+            self._slots.end(self._turn)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return self._slots.variables
+
+
+def _follow(place: weakref.ref[Slots], crowded: threading.Event, look_every_s: float) -> None:
+    """Adapt the streams until they are as few as can be, or the slots are gone."""
+    is_crowded = True
+    while (slots := place()) is not None and slots.adapt(is_crowded=is_crowded):
+        del slots  # or what nobody uses any more would stay until the next look
+        crowded.clear()
+        is_crowded = crowded.wait(look_every_s)
