@@ -62,6 +62,7 @@ _FILLED_IN = ("", "model.py", "model.xml")  # by Triton, when the configuration 
 
 _OURS = ModelConfig.model_fields.keys() - {"name", "base_path", "declared", "pipeline"}
 _OF_PYTHON_MODELS = ("max_queue", "queue_timeout")
+_NOT_FOR_PYTHON_MODELS = {"dynamic_batching"}  # which get one request at a time
 _DONE_BY_PYTHON_MODELS = {"model_transaction_policy", "optional"}
 _NEEDS_LAYOUT = ("mean", "scale", "color_format", "precision")
 _PROPERTIES = ("PERFORMANCE_HINT", "NUM_STREAMS")
@@ -100,7 +101,7 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
     given = document.get("parameters", {})
     if is_python:  # they are the model's own, but for its queue
         given = {key: value for key, value in given.items() if key.lower() in _OF_PYTHON_MODELS}
-        done_elsewhere |= _DONE_BY_PYTHON_MODELS
+        done_elsewhere = done_elsewhere - _NOT_FOR_PYTHON_MODELS | _DONE_BY_PYTHON_MODELS
     found = _Parameters(given, 0 if is_python else max_batch_size, inputs)
     parameters, warnings = found.read(done_elsewhere)
     if not keeps_sequences and "stateful" in parameters:
