@@ -1,5 +1,6 @@
 """Python models that call others, and those whose responses are many, behind a data plane."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -355,6 +356,19 @@ def test_metrics_of_a_models_own_are_shown_as_long_as_it_is(serve: Serve) -> Non
     core = serve(a=execute)
     assert ask(core, "a") == [2]
     assert ask(core, "a") == [4]
+
+
+# The end
+
+
+def test_models_finalize_with_the_server_that_has_them(serve: Serve, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    more = f"TritonPythonModel.finalize = lambda self: open({str(log)!r}, 'a').write('end ')\n"
+    core = serve(a=(HAND_ON.format(other="b"), "", more), b=(SAME, "", more))
+    assert ask(core, "a", 1) == [1]
+    del core
+    gc.collect()
+    assert log.read_text() == "end end "
 
 
 # Warm-up
