@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import ovserve
-import python_models
 from ovserve.config.declared import TritonConfig
 from ovserve.config.ovms_json import read_config
 from ovserve.config.ovms_schema import File, ModelEntry
@@ -17,9 +16,12 @@ from ovserve.config.pbtxt import parse_pbtxt
 from ovserve.config.settings import Settings
 from ovserve.config.triton import DONE_BY_SERVER, read_triton
 from ovserve.config.without_effect import WithoutEffect
+from ovserve.core import compose
 from ovserve.engine.python_backend.load_python import load_python
-from ovserve.errors import InvalidInput
+from ovserve.errors import InvalidInput, OVServeError
+from ovserve.requests import InferRequest, InferResponse, Patient
 from ovserve.tensors import DType, Tensor
+from python_models import run
 from readme import CHECKOUT, Block, blocks
 
 PAGES = sorted((CHECKOUT / "backend/docs").rglob("*.md"))
@@ -54,6 +56,8 @@ def test_a_block_of_another_language_has_a_test_of_its_own() -> None:
         ("configuration.md", "json"),
         ("configuration.md", "bash"),
         ("custom_nodes.md", "python"),
+        ("python_models.md", "protobuf"),
+        ("python_models.md", "python"),
     ]
 
 
@@ -70,9 +74,9 @@ def test_the_custom_node_shown_runs(tmp_path: Path) -> None:
     document = {"parameters": {"factor": {"string_value": "2.5"}}}
     node = load_python(file, TritonConfig("scale", document=document), name="scale", version=1)
     x = Tensor(DType.FP32, np.array([[2, 1000]], np.float32))
-    assert python_models.run(node, {"x": x})["y"].data.tolist() == [[5, 2500]]
+    assert run(node, {"x": x})["y"].data.tolist() == [[5, 2500]]
     with pytest.raises(InvalidInput, match="x must be at most 1000"):
-        python_models.run(node, {"x": Tensor(DType.FP32, x.data + 1)})
+        run(node, {"x": Tensor(DType.FP32, x.data + 1)})
 
 
 def test_the_batching_shown_is_read_whole() -> None:
@@ -81,6 +85,25 @@ def test_the_batching_shown_is_read_whole() -> None:
     assert declared.dynamic_batching is not None
     assert (declared.dynamic_batching.levels, declared.dynamic_batching.policy.max_queue_size) == (2, 64)
     assert declared.warnings == ()
+
+
+def test_the_decoupled_model_shown_answers_so_often(tmp_path: Path) -> None:
+    config, model = (block.code for block in BLOCKS if block.role == "repeat")
+    (tmp_path / "repeat/1").mkdir(parents=True)
+    (tmp_path / "repeat/config.pbtxt").write_text(config)
+    (tmp_path / "repeat/1/model.py").write_text(model)
+    core = compose(Settings(model_repository=[tmp_path]))
+    core.load()
+    got: list[object] = []
+
+    def send(response: InferResponse | OVServeError | None, *, final: bool) -> None:
+        assert not isinstance(response, OVServeError)
+        got.append(final if response is None else response.outputs["text"].data.tolist())
+
+    text, times = np.array([b"again"], object), np.array([2], np.int32)
+    inputs = {"text": Tensor(DType.BYTES, text), "times": Tensor(DType.INT32, times)}
+    core.dataplane.infer_stream(InferRequest("repeat", inputs), Patient(), send)
+    assert got == [[b"again"], [b"again"], True]
 
 
 def test_the_config_file_shown_serves_our_own_models(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 from tritonclient.grpc import service_pb2 as pb
+from tritonclient.utils import InferenceServerException
 
 from python_repository import lay_out
 from server_process import ServerProcess
@@ -133,6 +134,17 @@ def test_parameters_go_in_and_out(server: ServerProcess) -> None:
     assert found == {"a": 1, "b": "two", "c": True, "id": "r", "sequence": 7, "flags": 1}
     told = post(server, "counting", parameters={"a": 2, "sequence_id": "s", "sequence_end": True})
     assert told["parameters"] == {"a": 2, "id": "", "sequence": "s", "flags": 2}
+
+
+def test_a_model_reads_an_error_among_the_responses_of_another(server: ServerProcess) -> None:
+    """Triton 2.51's process of a model that does so never ends, so it is not tested beside it."""
+    number = triton.InferInput("IN", [1], "INT32")
+    number.set_data_from_numpy(np.array([-1], np.int32))
+    with (
+        triton.InferenceServerClient(server.address) as client,
+        pytest.raises(InferenceServerException, match=r"model 'square' version 1: -1 times cannot be done"),
+    ):
+        client.infer("bls_decoupled", [number], client_timeout=60)
 
 
 def test_a_models_own_metric_is_on_the_page(server: ServerProcess) -> None:

@@ -63,6 +63,7 @@ _FILLED_IN = ("", "model.py", "model.xml")  # by Triton, when the configuration 
 _OURS = ModelConfig.model_fields.keys() - {"name", "base_path", "declared", "pipeline"}
 _OF_PYTHON_MODELS = ("max_queue", "queue_timeout")
 _NOT_FOR_PYTHON_MODELS = {"dynamic_batching"}  # which get one request at a time
+_WHY_NOT = {"EXECUTION_ENV_PATH": "Python models run in the server's own environment"}
 _DONE_BY_PYTHON_MODELS = {"model_transaction_policy", "optional"}
 _NEEDS_LAYOUT = ("mean", "scale", "color_format", "precision")
 _PROPERTIES = ("PERFORMANCE_HINT", "NUM_STREAMS")
@@ -99,7 +100,9 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
     keeps_sequences = "sequence_batching" in done_elsewhere
     is_python = document.get("backend") == "python"
     given = document.get("parameters", {})
+    without: tuple[str, ...] = ()
     if is_python:  # they are the model's own, but for its queue
+        without = tuple(f"parameter '{name}' has no effect: {_WHY_NOT[name]}" for name in _WHY_NOT if name in given)
         given = {key: value for key, value in given.items() if key.lower() in _OF_PYTHON_MODELS}
         done_elsewhere = done_elsewhere - _NOT_FOR_PYTHON_MODELS | _DONE_BY_PYTHON_MODELS
     found = _Parameters(given, 0 if is_python else max_batch_size, inputs)
@@ -120,7 +123,7 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
         warm_up=read_samples(document, max_batch_size, inputs),
         pipeline=read_ensemble(document, inputs, outputs) if document.get("ensemble_scheduling") else None,
         sequences=read_sequence_batching(document) if keeps_sequences else None,
-        warnings=(*_fields_without_effect(document, done_elsewhere), *warnings),
+        warnings=(*_fields_without_effect(document, done_elsewhere), *without, *warnings),
         document=document,
     )
 

@@ -1,11 +1,12 @@
 """What Python models may ask of the server: other models, and metrics of their own."""
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 from ovserve.engine.python_backend.instance import Answer, Call, Reply
-from ovserve.errors import Cancelled, InferenceFailed, OVServeError
+from ovserve.errors import Cancelled, InferenceFailed, NotReady, OVServeError
 from ovserve.observability.logs import get_logger
 from ovserve.requests import Caller, InferRequest, InferResponse, Patient
 from ovserve.serving.call_graph import CallGraph
@@ -33,7 +34,8 @@ class Hosts:
 
     def __init__(self, peers: Peers, own: OwnMetrics) -> None:
         self.graph = CallGraph()
-        self._peers = peers
+        # A model must not keep those alive that it is one of, or it would never finalize.
+        self._peers = weakref.ref(peers)
         self._own = own
 
     def make(self, model: str) -> "ModelHost":
@@ -43,7 +45,7 @@ class Hosts:
 class ModelHost:
     """The host of one model (a `Host`)."""
 
-    def __init__(self, model: str, peers: Peers, graph: CallGraph, own: OwnMetrics) -> None:
+    def __init__(self, model: str, peers: "weakref.ref[Peers]", graph: CallGraph, own: OwnMetrics) -> None:
         self._model = model
         self._peers = peers
         self._graph = graph
@@ -59,7 +61,7 @@ class ModelHost:
             request = self._request(call)
             waits = not self._graph.add(self._model, call.model)
             with _caller(call) as caller:
-                self._peers.call(request, caller, send, many=call.many, admitted=waits)
+                self._reached().call(request, caller, send, many=call.many, admitted=waits)
         except OVServeError as error:
             take(error)
         except Exception:
@@ -89,7 +91,13 @@ class ModelHost:
         )
 
     def is_ready(self, model: str, version: int | None) -> bool:
-        return self._peers.model_ready(model, version)
+        return self._reached().model_ready(model, version)
+
+    def _reached(self) -> Peers:
+        peers = self._peers()
+        if peers is None:
+            raise NotReady("the server has stopped")
+        return peers
 
     def make_metric(
         self, name: str, kind: str, description: str, labels: Mapping[str, str], buckets: Sequence[float]

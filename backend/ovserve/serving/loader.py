@@ -45,7 +45,11 @@ def load_version(
         file = place / (declared.file_name or "model.py") if place.is_dir() else place
         host = None if hosts is None else hosts.make(config.name)
         instances = load_instances(file, declared, name=config.name, version=version, host=host)
-        return PythonServable(config, version, instances, read_labels(config), None if hosts is None else hosts.graph)
+        graph = None if hosts is None else hosts.graph
+        served = PythonServable(config, version, instances, read_labels(config), graph)
+        warm_up(served, declared.warm_up, config.base_path)
+        served.statistics.forget()
+        return served
     files = find_files(place / declared.file_name if declared is not None else place)
     loaded = _in_any_batch(engine, files, read_mapping(files.folder), config)
     try:

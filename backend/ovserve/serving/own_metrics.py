@@ -4,7 +4,7 @@ import re
 import threading
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, pairwise
 from math import isfinite
 
@@ -95,11 +95,8 @@ class OwnMetrics:
             families: dict[str, Family] = {}
             for series in found:
                 name = series.key[0]
-                before = families.get(name)
-                samples = [*(before.samples if before else ()), *_samples(series)]
-                families[name] = Family(
-                    name, series.kind, before.description if before else series.description, samples
-                )
+                before = families.get(name, Family(name, series.kind, series.description, ()))
+                families[name] = replace(before, samples=[*before.samples, *_samples(series)])
             return list(families.values())
 
     def _find(self, metric: int) -> _Series:

@@ -10,9 +10,9 @@ from ovserve import tensor_bytes
 from ovserve.config.declared import Sample, SampleInput
 from ovserve.config.warm_up import FOLDER
 from ovserve.errors import LoadFailed, OVServeError
-from ovserve.requests import InferRequest, InSequence, Patient
+from ovserve.requests import InferRequest, InferResponse, InSequence, Patient
 from ovserve.serving.sequences import KeepsSequences
-from ovserve.serving.servable import Servable
+from ovserve.serving.servable import Servable, Streaming
 from ovserve.tensors import Array, DType, Tensor
 
 _ID = 2**31 - 1  # every kind of CORRID input takes it
@@ -28,9 +28,21 @@ def warm_up(model: Servable, samples: tuple[Sample, ...], folder: Path) -> None:
             at = InSequence(_ID, starts=True, ends=True) if isinstance(model, KeepsSequences) else None
             request = InferRequest(metadata.name, inputs, metadata.version, sequence=at)
             for _ in range(sample.count):
-                model.infer(request, Patient())
+                _run(model, request)
         except OVServeError as error:
             raise LoadFailed(f"model_warmup '{sample.name}': {error}", folder) from error
+
+
+def _run(model: Servable, request: InferRequest) -> None:
+    if isinstance(model, Streaming):
+        model.infer_stream(request, Patient(), _check)
+    else:
+        model.infer(request, Patient())
+
+
+def _check(response: InferResponse | OVServeError | None, *, final: bool) -> None:  # noqa: ARG001 - as `SendResponse`
+    if isinstance(response, OVServeError):
+        raise response
 
 
 def _tensor(wanted: SampleInput, folder: Path) -> Tensor:

@@ -138,6 +138,12 @@ def test_preferred_memory_and_traces_are_taken_and_told() -> None:
     assert request.trace().get_context() is None
 
 
+def test_a_parameter_has_64_bits() -> None:
+    assert json.loads(pb_utils.InferenceResponse(parameters={"a": -(2**63)}).parameters()) == {"a": -(2**63)}
+    with pytest.raises(ValueError, match="which no 64 bits hold"):
+        pb_utils.InferenceResponse(parameters={"a": 2**63})
+
+
 @pytest.mark.parametrize("value", [None, [1], b"a"])
 def test_parameters_that_no_protocol_carries_are_refused(value: object) -> None:
     with pytest.raises(TypeError, match="parameters take texts"):

@@ -1,5 +1,6 @@
 """Python models that call others, and those whose responses are many, behind a data plane."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -355,3 +356,31 @@ def test_metrics_of_a_models_own_are_shown_as_long_as_it_is(serve: Serve) -> Non
     core = serve(a=execute)
     assert ask(core, "a") == [2]
     assert ask(core, "a") == [4]
+
+
+# The end
+
+
+def test_models_finalize_with_the_server_that_has_them(serve: Serve, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    more = f"TritonPythonModel.finalize = lambda self: open({str(log)!r}, 'a').write('end ')\n"
+    core = serve(a=(HAND_ON.format(other="b"), "", more), b=(SAME, "", more))
+    assert ask(core, "a", 1) == [1]
+    del core
+    gc.collect()
+    assert log.read_text() == "end end "
+
+
+# Warm-up
+
+
+WARM = """
+model_warmup { name: "first" count: 2 inputs { key: "x" value { data_type: TYPE_FP32 dims: [ 3 ] zero_data: true } } }
+"""
+
+
+def test_samples_run_before_a_model_serves(serve: Serve) -> None:
+    core = serve(a=("COUNT.append(1)\n" + SAME, WARM), b=("raise ValueError('cold')", WARM))
+    assert len(module(core, "a")["COUNT"]) == 2
+    assert [one.counts.inferences for one in core.dataplane.statistics()] == [0]
+    assert core.control.index()[1].reason.startswith("model_warmup 'first': model 'b' version 1: execute failed")

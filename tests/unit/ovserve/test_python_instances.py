@@ -249,6 +249,20 @@ def test_an_instance_that_fails_ends_those_before_it(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "end "
 
 
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ({"sequence_batching": {}, "instance_group": [{"count": 2}]}, "could meet another instance"),
+        ({"sequence_batching": {"control_input": [{"name": "START"}]}}, "control_input is not supported"),
+    ],
+)
+def test_sequences_that_cannot_be_kept_together_are_refused(
+    tmp_path: Path, document: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(LoadFailed, match=f"'model.py': sequence_batching: .*{sentence}"):
+        loaded(tmp_path, source(), **document)
+
+
 def test_too_many_instances_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OVServeError, match="asks for 1000000 instances, expected at most 256"):
         loaded(tmp_path, source(), instance_group=[{"count": 1000000}])

@@ -285,7 +285,7 @@ def test_initialize_is_told_everything_as_text(tmp_path: Path) -> None:
     config = json.loads(args.pop("model_config"))
     assert args == {
         "model_instance_kind": "CPU",
-        "model_instance_name": "m_0_0",
+        "model_instance_name": "m_0",
         "model_instance_device_id": "0",
         "model_repository": str(tmp_path / "m"),
         "model_version": "3",

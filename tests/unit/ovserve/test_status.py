@@ -53,3 +53,7 @@ def test_details_fit_a_header_once_percent_encoded(character: str) -> None:
 
 def test_what_fits_stays_as_it_is() -> None:
     assert fitting("model 'é' is not found") == "model 'é' is not found"
+
+
+def test_what_utf_8_does_not_have_is_replaced() -> None:
+    assert fitting("a\ud800b") == "a?b"

@@ -5,7 +5,7 @@ import pytest
 from ovserve.config.declared import TritonConfig, WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.config.shapes import AUTO
-from ovserve.config.triton import DONE_BY_TRITON, read_triton, to_model_config
+from ovserve.config.triton import DONE_BY_SERVER, DONE_BY_TRITON, read_triton, to_model_config
 from ovserve.tensors import Dim, DType
 
 # What Triton 2.51 hands to a backend for a model with an empty config.pbtxt.
@@ -198,3 +198,20 @@ def test_what_triton_does_itself_has_an_effect_only_there() -> None:
 )
 def test_instances_are_counted(groups: list[object], count: int) -> None:
     assert read(instance_group=groups).instances == count
+
+
+def test_parameters_of_a_python_model_are_its_own() -> None:
+    texts = {"shape": "any", "max_queue": "3", "EXECUTION_ENV_PATH": "env.tar.gz"}
+    declared = read_triton(
+        {
+            "backend": "python",
+            "input": [{"name": "x", "optional": True}],
+            "model_transaction_policy": {"decoupled": True},
+            "parameters": {name: {"string_value": text} for name, text in texts.items()},
+        },
+        DONE_BY_SERVER,
+    )
+    assert declared.settings == {"max_queue": "3"}
+    assert declared.warnings == (
+        "parameter 'EXECUTION_ENV_PATH' has no effect: Python models run in the server's own environment",
+    )

@@ -132,4 +132,6 @@ def checked_parameters(parameters: Mapping[str, Any] | None) -> dict[str, Parame
                 f"parameters take texts, whole numbers, numbers and booleans by name, "
                 f"got {type(value).__name__} for {name!r}"
             )
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError(f"parameter '{name}' is {value}, which no 64 bits hold")
     return dict(parameters or {})

@@ -56,6 +56,7 @@ def known(error: Exception, message: str, request_id: str) -> OVServeError:
 
 def fitting(details: str) -> str:
     """Cut a sentence (it may quote a client's own megabyte-long name) to what a header carries."""
+    details = details.encode(errors="replace").decode()  # what Python lets into a text, and UTF-8 does not
     size = 0
     for index, character in enumerate(details):
         size += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode(errors="replace"))
