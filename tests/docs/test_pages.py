@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import ovserve
+import python_models
 from ovserve.config.declared import TritonConfig
 from ovserve.config.ovms_json import read_config
 from ovserve.config.ovms_schema import File, ModelEntry
@@ -16,7 +17,7 @@ from ovserve.config.pbtxt import parse_pbtxt
 from ovserve.config.settings import Settings
 from ovserve.config.triton import DONE_BY_SERVER, read_triton
 from ovserve.config.without_effect import WithoutEffect
-from ovserve.engine.python_backend.python_model import load_python
+from ovserve.engine.python_backend.load_python import load_python
 from ovserve.errors import InvalidInput
 from ovserve.tensors import DType, Tensor
 from readme import CHECKOUT, Block, blocks
@@ -69,9 +70,9 @@ def test_the_custom_node_shown_runs(tmp_path: Path) -> None:
     document = {"parameters": {"factor": {"string_value": "2.5"}}}
     node = load_python(file, TritonConfig("scale", document=document), name="scale", version=1)
     x = Tensor(DType.FP32, np.array([[2, 1000]], np.float32))
-    assert node.run({"x": x}, None)["y"].data.tolist() == [[5, 2500]]
+    assert python_models.run(node, {"x": x})["y"].data.tolist() == [[5, 2500]]
     with pytest.raises(InvalidInput, match="x must be at most 1000"):
-        node.run({"x": Tensor(DType.FP32, x.data + 1)}, None)
+        python_models.run(node, {"x": Tensor(DType.FP32, x.data + 1)})
 
 
 def test_the_batching_shown_is_read_whole() -> None:
