@@ -13,7 +13,13 @@ _AGAINST = (who.TRITON, who.PLUGIN, who.KSERVE, who.MLSERVER)
 
 def short(run: Run) -> str:
     """A line per model: ovserve against the limit and against each peer."""
-    head = ["model", "ovserve, requests/s", "of the limit", "of the transport bound", *(f"by {it}" for it in _AGAINST)]
+    head = [
+        "model",
+        "ovserve, requests/s",
+        "of the limit",
+        "of the transport bound",
+        *(f"ovserve/{it}" for it in _AGAINST),
+    ]
     rows = [head, ["---"] * len(head)]
     for found in map(summarize, run.comparisons):
         ours = found.lines[who.OURS]
