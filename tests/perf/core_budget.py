@@ -1,6 +1,6 @@
 """What idle models cost a busy one, and what models that are all busy cost each other.
 
-    python tests/perf/core_budget.py MODEL_FOLDER [seconds per slice] [slices] [clients]
+    python tests/perf/core_budget.py MODEL_FOLDER [seconds per slice] [slices] [clients] [plugin_config]
 
 The model must take pictures of any height and width, as face-detection-retail-0004 does. Two servers: one has it alone,
 the other six times, once with `auto` and eight compiled shapes. Slices in turn, in either order, by clients in a process
@@ -8,7 +8,6 @@ of their own; prints ratios with quartiles, threads, memory, and what the idle s
 """
 
 import json
-import os
 import re
 import statistics
 import subprocess
@@ -21,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ovserve.bench import cpu
+from ovserve.cores import visible_cores
 from server_process import ServerProcess
 
 SHAPES = tuple((1, 3, 200 + 20 * step, 300) for step in range(8))
@@ -95,8 +95,9 @@ def show(what: str, rows: list[tuple[float, ...]], base: list[tuple[float, ...]]
         print(f"{what}: {name} {middle:.2f} ({low:.2f}..{high:.2f}) of alone, medians {median:.1f} and {alone:.1f}")
 
 
-def serve(folder: Path, model: Path, names: tuple[str, ...]) -> ServerProcess:
-    entries = [{"config": {"name": name, "base_path": str(model)}} for name in names]
+def serve(folder: Path, model: Path, names: tuple[str, ...], plugin_config: dict[str, str]) -> ServerProcess:
+    settings = {"base_path": str(model), "plugin_config": plugin_config}
+    entries = [{"config": {"name": name, **settings}} for name in names]
     for entry in entries:
         if entry["config"]["name"] == AUTO:
             entry["config"]["shape"] = "auto"
@@ -105,12 +106,12 @@ def serve(folder: Path, model: Path, names: tuple[str, ...]) -> ServerProcess:
     return ServerProcess("--config_path", str(config))
 
 
-def main(model: str, seconds: float = 2, slices: int = 8, clients: int = 4) -> None:
+def main(model: str, seconds: float = 2, slices: int = 8, clients: int = 4, plugin_config: str = "{}") -> None:
     with tempfile.TemporaryDirectory() as folder:
-        alone = serve(Path(folder), Path(model).resolve(), MODELS[:1])
-        among = serve(Path(folder), Path(model).resolve(), MODELS)
+        alone = serve(Path(folder), Path(model).resolve(), MODELS[:1], json.loads(plugin_config))
+        among = serve(Path(folder), Path(model).resolve(), MODELS, json.loads(plugin_config))
         compile_variants(among)
-        print(f"{os.cpu_count()} cores; {len(MODELS)} models, {len(SHAPES)} variants")
+        print(f"{visible_cores()} cores; {len(MODELS)} models, {len(SHAPES)} variants")
         print(f"idle: alone {size(alone)}, {idle(alone)}; among others {size(among)}, {idle(among)}")
         whats = {
             "alone": (alone, MODELS[:1], clients),
@@ -134,4 +135,4 @@ if __name__ == "__main__":
         times_s = sorted(drive(sys.argv[2], sys.argv[3].split(","), int(sys.argv[4]), float(sys.argv[5])))
         print(len(times_s), 1000 * times_s[len(times_s) * 99 // 100])
     else:
-        main(sys.argv[1], *map(float, sys.argv[2:3]), *map(int, sys.argv[3:5]))
+        main(sys.argv[1], *map(float, sys.argv[2:3]), *map(int, sys.argv[3:5]), *sys.argv[5:6])

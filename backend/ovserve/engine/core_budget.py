@@ -1,6 +1,6 @@
 """How much of the machine a compiled model gets.
 
-What the user writes into plugin_config decides alone; the budget fills in where it says nothing (ADR 0022).
+What the user writes into plugin_config decides alone; the budget fills in where it says nothing (ADR 0026).
 """
 
 from dataclasses import dataclass

@@ -68,6 +68,7 @@ class Engine:
         self, cache_dir: Path | None = None, extension: Path | None = None, budget: CoreBudget | None = None
     ) -> None:
         self._budget = budget or machine_budget()
+        self._running: set[object] = set()  # the requests of all models that run now
         self._core = ov.Core()
         settle(self._core)
         if extension is not None:
@@ -202,7 +203,7 @@ class Engine:
                 raise Refused("its variables come in another order")
             return made
 
-        return Slots(first, config.name, Crowd(share), recompile)
+        return Slots(first, config.name, Crowd(share), recompile, running=self._running)
 
     def _compile(self, model: ov.Model, config: ModelConfig, streams: int | None) -> ov.CompiledModel:
         properties = self._budget.properties(config, streams)

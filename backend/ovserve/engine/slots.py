@@ -51,7 +51,8 @@ class Slots:
     """A slot for each turn; `slots[turn].run(...)` is for whoever holds the turn.
 
     With a `crowd`, the model is compiled anew for another number of streams when lasting use wants it, behind the
-    requests (`recompile`): a request under way ends where it began, the next one runs on what is new.
+    requests (`recompile`): a request under way ends where it began, the next one runs on what is new. `running` holds
+    what runs now, of all models that share the cores.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Slots:
         crowd: Crowd | None = None,
         recompile: Recompile | None = None,
         *,
+        running: set[object] | None = None,
         clock: Callable[[], float] = time.monotonic,
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
@@ -71,7 +73,7 @@ class Slots:
         self._most = 0 if crowd is None else crowd.share.most
         self._clock = clock
         self._look_every_s = look_every_s
-        self._running: set[int] = set()
+        self._running = set() if running is None else running
         self._is_followed = False
         self._lock = threading.Lock()
         self._crowded = threading.Event()
@@ -92,25 +94,30 @@ class Slots:
     def __getitem__(self, turn: int) -> Runs:
         return self._compiled.slots[turn] if self._crowd is None else _Turn(self, turn)
 
-    def begin(self, turn: int) -> Runs:
-        """Count one more that runs, until `end`, and say what runs it."""
-        self._running.add(turn)
+    def begin(self, turn: int, key: object) -> Runs:
+        """Count one more that runs, under a key of its own until `end`, and say what runs it."""
+        self._running.add(key)  # one step for CPython, as are the others here: no lock
+        running = len(self._running)
+        compiled = self._compiled
         if self._crowd is not None:
-            self._note(self._crowd, len(self._running))
-        return self._compiled.slots[turn]
+            if running > self._crowd.peak:  # noqa: PLR1730 - a call would cost as much as all the rest
+                self._crowd.peak = running
+            if compiled.streams < running and compiled.streams < self._most:
+                self._note(self._crowd, running)
+        return compiled.slots[turn]
 
-    def end(self, turn: int) -> None:
-        self._running.discard(turn)
+    def end(self, key: object) -> None:
+        self._running.discard(key)
 
     def _note(self, crowd: Crowd, running: int) -> None:
-        crowd.peak = max(crowd.peak, running)
-        if self._compiled.streams < min(running, self._most) and crowd.is_lasting(running, self._clock()):
-            self._crowded.set()
-            with self._lock:
-                if not self._is_followed:
-                    self._is_followed = True
-                    arguments = weakref.ref(self), self._crowded, self._look_every_s
-                    threading.Thread(target=_follow, args=arguments, name=f"streams {self._name}", daemon=True).start()
+        if not crowd.is_lasting(running, self._clock()):
+            return
+        self._crowded.set()
+        with self._lock:
+            if not self._is_followed:
+                self._is_followed = True
+                arguments = weakref.ref(self), self._crowded, self._look_every_s
+                threading.Thread(target=_follow, args=arguments, name=f"streams {self._name}", daemon=True).start()
 
     def adapt(self, *, is_crowded: bool) -> bool:
         """Compile for the number of streams that use wants; tell whether there is more to follow."""
@@ -121,7 +128,7 @@ class Slots:
         if wanted != now:
             self._move(self._recompile, wanted)
         with self._lock:
-            self._is_followed = self.streams > self._crowd.share.least
+            self._is_followed = self._recompile is not None and self.streams > self._crowd.share.least
             return self._is_followed
 
     def _move(self, recompile: Recompile, wanted: int) -> None:
@@ -130,12 +137,12 @@ class Slots:
             compiled = recompile(wanted)
         except Refused as refused:
             logger.warning("the streams stay as they are", model=self._name, cause=str(refused))
-            self._most = 0
+            self._stay()
             return
         except Exception:
             # The last line of defence: the model goes on with the streams it has.
             logger.exception("the streams stay as they are", model=self._name)
-            self._most = 0
+            self._stay()
             return
         if compiled.streams < wanted:
             self._most = compiled.streams  # as many as the device wants, however many ask
@@ -143,6 +150,9 @@ class Slots:
         logger.info(
             "streams changed", model=self._name, streams=compiled.streams, seconds=round(self._clock() - begun_s, 2)
         )
+
+    def _stay(self) -> None:
+        self._most, self._recompile = 0, None
 
 
 class _Turn:
@@ -153,20 +163,20 @@ class _Turn:
         self._turn = turn
 
     def run(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> Ran:
-        runs = self._slots.begin(self._turn)
+        runs = self._slots.begin(self._turn, self)
         try:
             return runs.run(inputs, outputs)
         finally:
-            self._slots.end(self._turn)
+            self._slots.end(self)
 
     def run_on(
         self, state: State | None, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None
     ) -> tuple[Ran, State]:
-        runs = self._slots.begin(self._turn)
+        runs = self._slots.begin(self._turn, self)
         try:
             return runs.run_on(state, inputs, outputs)
         finally:
-            self._slots.end(self._turn)
+            self._slots.end(self)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -176,7 +186,9 @@ class _Turn:
 def _follow(place: weakref.ref[Slots], crowded: threading.Event, look_every_s: float) -> None:
     """Adapt the streams until they are as few as can be, or the slots are gone."""
     is_crowded = True
-    while (slots := place()) is not None and slots.adapt(is_crowded=is_crowded):
-        del slots  # or what nobody uses any more would stay until the next look
+    while (slots := place()) is not None:
         crowded.clear()
+        if not slots.adapt(is_crowded=is_crowded):
+            return
+        del slots  # or what nobody uses any more would stay until the next look
         is_crowded = crowded.wait(look_every_s)

@@ -43,7 +43,7 @@ class Machine:
         self.gate = threading.Event()
         self.inside = threading.Semaphore(0)
         self.asked: list[int] = []
-        self.refuses = False
+        self.refuses_from = 1000
         self._most = most
 
     def compile(self, streams: int) -> Compiled:
@@ -52,12 +52,14 @@ class Machine:
 
     def recompile(self, streams: int) -> Compiled:
         self.asked.append(streams)
-        if self.refuses:
+        if len(self.asked) > self.refuses_from:
             raise Refused("its files have changed")
         return self.compile(streams)
 
-    def slots(self, look_every_s: float = 3600) -> Slots:
-        return Slots(self.compile(4), "m", Crowd(Share(4, 64)), self.recompile, look_every_s=look_every_s)
+    def slots(self, look_every_s: float = 3600, name: str = "m", running: set[object] | None = None) -> Slots:
+        return Slots(
+            self.compile(4), name, Crowd(Share(4, 64)), self.recompile, running=running, look_every_s=look_every_s
+        )
 
 
 class Place:
@@ -118,6 +120,21 @@ def test_a_bigger_crowd_gets_more() -> None:
     assert eventually(lambda: slots.streams == 64)
 
 
+def test_the_requests_of_all_models_count_together() -> None:
+    machine = Machine()
+    running: set[object] = set()
+    busy, used = (machine.slots(running=running) for _ in range(2))
+    keys = [object() for _ in range(20)]
+    for turn, key in enumerate(keys):
+        busy.begin(turn, key)
+    for _ in range(40):
+        used[0].run({}, None)
+    assert eventually(lambda: used.streams == 32)
+    for key in keys:
+        busy.end(key)
+    assert not running
+
+
 def test_what_the_device_does_not_give_is_not_asked_for_again() -> None:
     machine = Machine(most=16)
     slots = machine.slots()
@@ -136,30 +153,38 @@ def test_streams_that_nobody_uses_go() -> None:
 
 def test_a_model_that_cannot_be_compiled_again_goes_on_as_it_is() -> None:
     machine = Machine()
-    machine.refuses = True
-    slots = machine.slots()
+    machine.refuses_from = 0
+    slots = machine.slots(name="refused")
     crowd(machine, slots, running=20)
     assert eventually(lambda: machine.asked == [32])
     crowd(machine, slots, running=60, starts=1000)
-    assert slots.streams == 4
-    assert eventually(lambda: not following())
-    assert machine.asked == [32]
+    assert eventually(lambda: not following("refused"))
+    assert (slots.streams, machine.asked) == (4, [32])
 
 
-def following() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name == "streams m"]
+def test_nor_is_it_tried_again_for_fewer_streams() -> None:
+    machine = Machine()
+    slots = machine.slots(look_every_s=0.01, name="once")
+    machine.refuses_from = 1
+    crowd(machine, slots, running=20)
+    assert eventually(lambda: machine.asked == [32, 4] and not following("once"))
+    assert slots.streams == 32
+
+
+def following(name: str) -> bool:
+    return any(thread.name == f"streams {name}" for thread in threading.enumerate())
 
 
 def test_slots_that_nobody_holds_are_followed_no_longer() -> None:
     machine = Machine()
-    slots: Slots | None = machine.slots()
+    slots: Slots | None = machine.slots(name="gone")
     crowd(machine, slots, running=20)
     assert eventually(lambda: slots.streams == 32)
     gone = weakref.ref(slots)
     slots = None
     gc.collect()
     assert gone() is None
-    assert eventually(lambda: not following())
+    assert eventually(lambda: not following("gone"))
 
 
 # With OpenVINO
@@ -221,7 +246,7 @@ def test_what_a_sequence_keeps_goes_on_with_other_streams(tmp_path: Path) -> Non
     one = {"x": Tensor(DType.FP32, np.ones(2, np.float32))}
     _, state = slots[0].run_on(None, one, None)
     for turn in range(2):
-        slots.begin(turn)  # as two requests at once
+        slots.begin(turn, object())  # as two requests at once
     slots.adapt(is_crowded=True)
     assert slots.streams == 2
     ran, _ = slots[1].run_on(state, one, None)
