@@ -117,6 +117,11 @@ def test_config_json_can_ask_for_them(serve: Serve, folder: Path) -> None:
     assert "rest_port setting is missing, metrics are enabled on rest port" in ended.stderr
 
 
+def test_cores_bound_the_streams_of_a_model(serve: Serve, folder: Path) -> None:
+    server = start(serve, folder, "--cores", "1", "--metrics_list", "ovms_streams")
+    assert value(scrape(server)["ovms_streams"], name="m") == 1
+
+
 def test_tritons_metrics_on_demand(serve: Serve, folder: Path) -> None:
     server = start(serve, folder, "--triton_metrics")
     with Client(server.address) as client:

@@ -226,6 +226,22 @@ def test_a_model_that_is_asked_a_lot_gets_more_streams_and_answers_right_all_the
 
 
 @needs_two_cores
+def test_a_shape_of_auto_gets_them_for_itself(tmp_path: Path) -> None:
+    loaded = load(tmp_path, product(), shape="auto")
+    variant = loaded.reshaper.compile(((256, 256),))
+    assert (variant.streams, len(variant)) == (1, len(loaded.slots))
+    press(variant, until=lambda: variant.streams == 2)
+    assert (variant.streams, loaded.slots.streams) == (2, 1)
+
+
+def test_one_core_of_several_is_one_stream(tmp_path: Path) -> None:
+    small_models.save(product(), tmp_path)
+    config, budget = ModelConfig(name="m", base_path=tmp_path), CoreBudget(1, visible_cores())
+    slots = Engine(budget=budget).load(find_files(tmp_path), NameMapping(), config).slots
+    assert (slots.streams, len(slots)) == (1, 1)
+
+
+@needs_two_cores
 def test_a_model_whose_files_have_changed_keeps_its_content_and_its_streams(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
