@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ovserve.config.model import ModelConfig
-from ovserve.errors import OVServeError, WrongShape
+from ovserve.errors import OVServeError
 from ovserve.ran import Ran
 from ovserve.requests import Caller, Hurried, InferRequest, Patient
 from ovserve.serving.batching.batcher import Batcher, Wish
+from ovserve.serving.batching.configured import configured_batcher
 from ovserve.serving.batching.fixed_batch import FixedBatch
 from ovserve.serving.batching.group_run import GroupRun
+from ovserve.serving.batching.rows import count_rows
 from ovserve.tensors import Tensor
-
-_MOST_WAITING = 1024
 
 
 class RunAlone(Protocol):
@@ -47,17 +47,9 @@ class Batches:
         self._names = tuple(inputs)
         self._most = declared.max_batch_size if self._names else 0
         self._groups = GroupRun(fixed)
-        self._batcher: Batcher[InferRequest, Ran] | None = None
-        if declared.dynamic_batching is not None:
-            most = max(1, self._most)
-            self._batcher = Batcher(
-                declared.dynamic_batching,
-                most=most,
-                seats=slots,
-                owner=label,
-                max_queue=_queue(config, slots, most),
-                queue_timeout_s=config.queue_timeout or None,
-            )
+        self._batcher: Batcher[InferRequest, Ran] | None = configured_batcher(
+            config, most=max(1, self._most), slots=slots, label=label
+        )
 
     @property
     def admitted_at_once(self) -> int:
@@ -71,7 +63,7 @@ class Batches:
 
     def run(self, request: InferRequest, caller: Caller, run: RunAlone, *, admitted: bool) -> Ran:
         """Answer one request by `run`, perhaps with others; raises `WrongShape` where its inputs are no batch."""
-        rows = self._rows(request.inputs)
+        rows = count_rows({name: request.inputs[name] for name in self._names}, self._most)
         if self._batcher is None or rows == 0:
             return self._by_itself(request, caller, run, admitted=admitted)
         if isinstance(caller, Hurried):
@@ -94,30 +86,6 @@ class Batches:
         if isinstance(outcome, OVServeError):
             raise outcome
         return outcome
-
-    def _rows(self, inputs: Mapping[str, Tensor]) -> int:
-        """Count the rows of a request, which is one itself where there are no batches."""
-        if self._most == 0:
-            return 1
-        rows: int | None = None
-        for name in self._names:
-            shape = inputs[name].shape
-            if not shape:
-                raise WrongShape(f"input '{name}' has no dimensions, expected a batch as the first one")
-            if rows is not None and shape[0] != rows:
-                raise WrongShape(f"input '{name}' has a batch of {shape[0]}, expected {rows} as '{self._names[0]}' has")
-            rows = shape[0]
-        assert rows is not None  # noqa: S101 - there is an input
-        if rows > self._most:
-            raise WrongShape(f"expected a batch of at most max_batch_size {self._most}, got {rows}")
-        return rows
-
-
-def _queue(config: ModelConfig, slots: int, most: int) -> int:
-    """How many may wait: where nothing is said of it, at least as many as could run then."""
-    if config.max_queue is not None:
-        return config.max_queue
-    return max(config.queue_for(slots), min(slots * most, _MOST_WAITING))
 
 
 def _as(request: InferRequest, inputs: Mapping[str, Tensor], wanted: frozenset[str] | None) -> InferRequest:
