@@ -16,6 +16,7 @@ from tritonclient.utils import InferenceServerException
 
 import small_models
 from batched_models import only_eight, touchy, two_outputs, write
+from counts import counted, metrics
 from server_process import ServerProcess
 
 Serve = Callable[..., ServerProcess]
@@ -45,14 +46,6 @@ def together(
 
     with triton.InferenceServerClient(address) as client, ThreadPoolExecutor(len(parts)) as threads:
         return list(threads.map(answer, parts))
-
-
-def counted(server: ServerProcess, model: str = "m") -> tuple[int, int, int, dict[int, int]]:
-    """Requests, inferences, executions, and these by batch size."""
-    with triton.InferenceServerClient(server.address) as client:
-        (found,) = client.get_inference_statistics(model).model_stats
-    batches = {batch.batch_size: batch.compute_infer.count for batch in found.batch_stats}
-    return found.inference_stats.success.count, found.inference_count, found.execution_count, batches
 
 
 def rows(size: int, first: float = 0, columns: int = 3) -> np.ndarray:
@@ -220,12 +213,6 @@ def wait_until_running(server: ServerProcess, done: Callable[[], bool]) -> None:
     deadline_s = time.monotonic() + 60
     while not done() and 'ovms_infer_req_active{name="m",version="1"} 1' not in metrics(server):
         assert time.monotonic() < deadline_s
-
-
-def metrics(server: ServerProcess) -> str:
-    with urllib.request.urlopen(f"http://{server.rest_address}/metrics") as answer:
-        shown: str = answer.read().decode()
-    return shown
 
 
 def test_modelconfig_shows_it(serve: Serve, repository: Path) -> None:

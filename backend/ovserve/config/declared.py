@@ -23,7 +23,8 @@ class MalformedTritonConfig(WrongTritonConfig):
 class DeclaredTensor:
     """A tensor as the configuration has it, `dims` without the batch; None and () where it says nothing.
 
-    `reshape` is what the model gets in place of `dims`; `label_file` has the names of classes, in the model's folder.
+    `reshape` is what the model gets in place of `dims`; `label_file` has the names of classes, in the model's folder;
+    requests with a tensor that `is_ragged` run together whatever its shape is.
     """
 
     name: str
@@ -31,6 +32,7 @@ class DeclaredTensor:
     dims: tuple[int, ...]
     reshape: tuple[int, ...] | None = None
     label_file: str = ""
+    is_ragged: bool = False
 
     @property
     def is_complete(self) -> bool:

@@ -62,7 +62,6 @@ _FILLED_IN = ("", "model.py", "model.xml")  # by Triton, when the configuration 
 
 _OURS = ModelConfig.model_fields.keys() - {"name", "base_path", "declared", "pipeline"}
 _OF_PYTHON_MODELS = ("max_queue", "queue_timeout")
-_NOT_FOR_PYTHON_MODELS = {"dynamic_batching"}  # which get one request at a time
 _WHY_NOT = {"EXECUTION_ENV_PATH": "Python models run in the server's own environment"}
 _DONE_BY_PYTHON_MODELS = {"model_transaction_policy", "optional"}
 _NEEDS_LAYOUT = ("mean", "scale", "color_format", "precision")
@@ -104,7 +103,7 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
     if is_python:  # they are the model's own, but for its queue
         without = tuple(f"parameter '{name}' has no effect: {_WHY_NOT[name]}" for name in _WHY_NOT if name in given)
         given = {key: value for key, value in given.items() if key.lower() in _OF_PYTHON_MODELS}
-        done_elsewhere = done_elsewhere - _NOT_FOR_PYTHON_MODELS | _DONE_BY_PYTHON_MODELS
+        done_elsewhere = done_elsewhere | _DONE_BY_PYTHON_MODELS
     found = _Parameters(given, 0 if is_python else max_batch_size, inputs)
     parameters, warnings = found.read(done_elsewhere)
     if not keeps_sequences and "stateful" in parameters:
@@ -141,6 +140,7 @@ def _tensor(document: Document, what: str) -> DeclaredTensor:
         tuple(map(int, document.get("dims", ()))),
         None if reshape is None else tuple(map(int, reshape.get("shape", ()))),
         str(document.get("label_filename", "")),
+        bool(document.get("allow_ragged_batch", False)),
     )
 
 

@@ -11,14 +11,14 @@ from ovserve.config.declared import Document, WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.config.triton import DONE_BY_SERVER, read_triton
 from ovserve.engine.picture_input import plan
-from ovserve.engine.pool import Queue, SlotPool
-from ovserve.engine.python_backend.instance import Answer, Asked, Instance, Later, Reply, Result
-from ovserve.errors import Cancelled, DeadlineExceeded, Overloaded, OVServeError, WrongDatatype
+from ovserve.engine.python_backend.instance import Answer, Asked, Instance, Later, Reply
+from ovserve.errors import Cancelled, DeadlineExceeded, NoTurn, Overloaded, OVServeError, WrongDatatype
 from ovserve.ran import Ran
-from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
+from ovserve.requests import Caller, Hurried, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
 from ovserve.serving.call_graph import CallGraph
 from ovserve.serving.exchange import Exchange
+from ovserve.serving.executions import Executions
 from ovserve.serving.in_flight import InFlight
 from ovserve.serving.labels import Labels
 from ovserve.serving.only_response import OnlyResponse
@@ -32,11 +32,11 @@ PLATFORM = "python"  # as Triton
 # Requests of a decoupled model that were executed and wait for more responses; each holds a thread.
 _MOST_OPEN = 64
 _OF_THE_PROTOCOL = "triton_enable_empty_final_response"
-_NOT_COUNTED = (Cancelled, DeadlineExceeded, Overloaded)
+_NOT_COUNTED = (Cancelled, DeadlineExceeded, NoTurn, Overloaded)
 
 
 class PythonServable:
-    """One loaded version of one Python model (a `Servable`, and `Streaming`): each instance has one request at a time.
+    """One loaded version of one Python model (a `Servable`, and `Streaming`).
 
     `finalize` runs when nobody has a reference any more, at the latest when the process ends.
     """
@@ -67,16 +67,14 @@ class PythonServable:
             f"model '{config.name}' version {version}", first.inputs, first.outputs, optional=first.optional
         )
         self._pictures = {spec.name for spec in first.inputs if plan(spec) is not None}
-        self._turns = SlotPool(
-            instances, Queue(self._signature.label, config.queue_for(self.slots), config.queue_timeout or None)
-        )
-        self.admitted_at_once = self._turns.admitted_at_once + (_MOST_OPEN if self.is_decoupled else 0)
+        self._executions = Executions(self.config, instances, self._signature.label)
+        self.admitted_at_once = self._executions.admitted_at_once + (_MOST_OPEN if self.is_decoupled else 0)
         self._open = threading.BoundedSemaphore(self.admitted_at_once)
         weakref.finalize(self, _close_all, instances)
 
     @property
     def running(self) -> int:
-        return self._turns.lent
+        return self._executions.running
 
     @property
     def taken(self) -> tuple[TensorSpec, ...]:
@@ -96,15 +94,16 @@ class PythonServable:
     ) -> None:
         self._check(request)
         waits = not request.within or not self._graph.add(request.within[-1], self.metadata.name)
+        if self._executions.has_groups and isinstance(caller, Hurried):
+            caller = caller.caller  # it is the queue's policy that says what the request's time-out means
         begun_ns = perf_counter_ns()
         ran = Ran({}, 0)
         failed = False
 
         def hand_on(reply: Reply | None, *, final: bool) -> None:
-            nonlocal ran, failed
+            nonlocal failed
             if isinstance(reply, Answer):
-                ran = Ran(reply.outputs, ran.infer_ns)
-                send(self._response(request, reply, ran), final=final)
+                send(self._response(request, reply, replace(ran, outputs=reply.outputs)), final=final)
             else:
                 failed = failed or reply is not None
                 send(reply, final=final)
@@ -112,10 +111,12 @@ class PythonServable:
         with self.in_flight, self._room():
             exchange = Exchange(self._signature.label, caller, hand_on)
             try:
-                result, took_ns = self._execute(request, exchange, admitted=admitted, waits=waits)
-                ran = Ran(ran.outputs, took_ns)
-                if not isinstance(result, Later):
-                    exchange.take(result, final=True)
+                executed = self._executions.run(
+                    self._asked(request, exchange), exchange.presence, admitted=admitted, waits=waits
+                )
+                ran = Ran({}, executed.took_ns, executed=executed.size)
+                if not isinstance(executed.result, Later):
+                    exchange.take(executed.result, final=True)
                 exchange.wait()
             except OVServeError as error:
                 if not isinstance(error, _NOT_COUNTED):
@@ -155,21 +156,6 @@ class PythonServable:
             yield
         finally:
             self._open.release()
-
-    def _execute(self, request: InferRequest, exchange: Exchange, *, admitted: bool, waits: bool) -> tuple[Result, int]:
-        """Have an instance execute the request, as often as it asks for it; tell the nanoseconds that took, too."""
-        asked = self._asked(request, exchange)
-        took_ns = 0
-        while True:
-            with self._turns.slot(exchange.presence, admitted=admitted, waits=waits) as instance:
-                served_ns = perf_counter_ns()
-                (result,) = instance.execute((asked,))
-                took_ns += perf_counter_ns() - served_ns
-            if result is not Later.AGAIN:
-                return result, took_ns
-            admitted = True
-            if exchange.presence.is_gone():
-                raise Cancelled(f"{self._signature.label}: the caller went away before the final response")
 
     def _asked(self, request: InferRequest, exchange: Exchange) -> Asked:
         specs = self.metadata
