@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,9 @@ _LAST_ANSWERS_S = 0.1
 
 # A collector that does not answer is not waited for any longer.
 _LAST_SPANS_S = 5.0
+
+# For models to finalize, beyond what requests in flight have left.
+_LAST_WORDS_S = 5.0
 
 # Clients in the middle of a conversation come back at once: they are told UNAVAILABLE, which they may try elsewhere.
 # A request that arrives in the very moment in which gRPC shuts down would be CANCELLED.
@@ -176,6 +180,14 @@ def _drain(core: Core, doors: Sequence[_Door]) -> None:
     if not drained:
         logger.warning("requests were still running and will not be answered", exit_timeout_secs=grace_s)
         _leave()
+    # What models do last must not keep the process: their finalize, threads of their own, what was given up.
+    threading.Thread(target=_leave_later, args=(remaining_s + _LAST_WORDS_S,), name="leave", daemon=True).start()
+
+
+def _leave_later(seconds: float) -> None:
+    time.sleep(seconds)
+    logger.warning("models were still running and are not waited for")
+    _leave()
 
 
 def _leave() -> NoReturn:

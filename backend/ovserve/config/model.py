@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
@@ -25,6 +25,8 @@ MAX_NIREQ = 100_000  # as OVMS (spec A.2)
 MAX_AUTO_SHAPES = 10_000
 MAX_IMAGE_PIXELS = 64_000_000
 WAITING_PER_SLOT = 16
+Isolation = Literal["in_process", "process"]
+STUCK_S = 10.0
 MAX_SEQUENCES = 500  # as OVMS (spec J.4)
 MOST_SEQUENCES = 2**32 - 1
 
@@ -69,6 +71,10 @@ class ModelConfig(BaseModel):
     idle_sequence_cleanup: bool = Field(default=True, description="drop sequences that are idle")
     max_sequence_number: int = Field(default=MAX_SEQUENCES, ge=1, le=MOST_SEQUENCES)
     low_latency_transformation: bool = Field(default=False, description="loops take one step per request")
+    python_model_isolation: Isolation = Field(default="in_process", description="where a Python model's instances run")
+    python_model_stuck_seconds: float = Field(
+        default=STUCK_S, ge=0, allow_inf_nan=False, description="that a worker may run for nobody; 0: for ever"
+    )
     declared: TritonConfig | None = Field(default=None, description="what a config.pbtxt says besides")
     pipeline: PipelineConfig | None = Field(default=None, description="the pipeline that it is instead of a model")
 

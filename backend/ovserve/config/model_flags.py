@@ -7,7 +7,15 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ovserve.config.layouts import parse_layouts
-from ovserve.config.model import MAX_AUTO_SHAPES, MAX_IMAGE_PIXELS, MAX_NIREQ, MAX_SEQUENCES, MOST_SEQUENCES
+from ovserve.config.model import (
+    MAX_AUTO_SHAPES,
+    MAX_IMAGE_PIXELS,
+    MAX_NIREQ,
+    MAX_SEQUENCES,
+    MOST_SEQUENCES,
+    STUCK_S,
+    Isolation,
+)
 from ovserve.config.plugin_config import PluginConfig, translate
 from ovserve.config.preprocessing import parse_color_format, parse_divisors, parse_numbers, parse_precision
 from ovserve.config.shapes import parse_batch_size, parse_shapes
@@ -123,6 +131,15 @@ class ModelFlags(BaseModel):
     )
     low_latency_transformation: bool = Field(
         default=False, description="Have a model with loops take one step per request, and keep what they carry."
+    )
+    python_model_isolation: Isolation = Field(
+        default="in_process", description="Where Python models run: with the server, or each instance in a process."
+    )
+    python_model_stuck_seconds: float = Field(
+        default=STUCK_S,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds a Python model's process may go on for nobody, before it is ended; 0: for ever.",
     )
 
     @model_validator(mode="after")

@@ -61,7 +61,7 @@ _KINDS = ("", "KIND_AUTO", "KIND_CPU")
 _FILLED_IN = ("", "model.py", "model.xml")  # by Triton, when the configuration names no file
 
 _OURS = ModelConfig.model_fields.keys() - {"name", "base_path", "declared", "pipeline"}
-_OF_PYTHON_MODELS = ("max_queue", "queue_timeout")
+_OF_PYTHON_MODELS = ("max_queue", "queue_timeout", "python_model_isolation", "python_model_stuck_seconds")
 _WHY_NOT = {"EXECUTION_ENV_PATH": "Python models run in the server's own environment"}
 _DONE_BY_PYTHON_MODELS = {"model_transaction_policy", "optional"}
 _NEEDS_LAYOUT = ("mean", "scale", "color_format", "precision")
@@ -100,7 +100,7 @@ def read_triton(document: Document, done_elsewhere: frozenset[str]) -> TritonCon
     is_python = document.get("backend") == "python"
     given = document.get("parameters", {})
     without: tuple[str, ...] = ()
-    if is_python:  # they are the model's own, but for its queue
+    if is_python:  # they are the model's own, but for its queue and its processes
         without = tuple(f"parameter '{name}' has no effect: {_WHY_NOT[name]}" for name in _WHY_NOT if name in given)
         given = {key: value for key, value in given.items() if key.lower() in _OF_PYTHON_MODELS}
         done_elsewhere = done_elsewhere | _DONE_BY_PYTHON_MODELS

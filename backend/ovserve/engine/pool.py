@@ -77,13 +77,15 @@ class SlotPool(Generic[SlotT]):
         Who does not wait is refused where none is free. `queue` is that of the one who asks, where several share the
         pool.
         """
-        slot = self._acquire(caller, queue or self._queue, admitted=admitted, waits=waits)
+        slot = self.take(caller, admitted=admitted, waits=waits, queue=queue)
         try:
             yield slot
         finally:
-            self._release(slot)
+            self.give_back(slot)
 
-    def _acquire(self, caller: Caller, queue: Queue, *, admitted: bool, waits: bool) -> SlotT:
+    def take(self, caller: Caller, *, admitted: bool = False, waits: bool = True, queue: Queue | None = None) -> SlotT:
+        """Lend a slot until `give_back`; otherwise as `slot`."""
+        queue = queue or self._queue
         with self._lock:
             if self._free:  # nobody waits: a released slot goes to a waiter before it counts as free
                 return self._free.popleft()
@@ -129,7 +131,8 @@ class SlotPool(Generic[SlotT]):
 
         return leave
 
-    def _release(self, slot: SlotT) -> None:
+    def give_back(self, slot: SlotT) -> None:
+        """Have it for the next one, in any thread."""
         with self._lock:
             if not self._waiters:
                 self._free.append(slot)

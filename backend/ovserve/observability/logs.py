@@ -6,7 +6,7 @@ writes them to standard error, and to a file if asked to, for people or for mach
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -85,6 +85,14 @@ def set_style(style: Style) -> None:
         if isinstance(handler.formatter, _Formatter):
             is_file = isinstance(handler, logging.FileHandler)
             handler.setFormatter(_formatter(style, colors=not is_file and sys.stderr.isatty()))
+
+
+def relay(name: str, level: int, fields: Mapping[str, Any]) -> None:
+    """Log what another process of ours has to say, under the logger's name there."""
+    logger = logging.getLogger(name)
+    if (name == _LIBRARY or name.startswith(f"{_LIBRARY}.")) and logger.isEnabledFor(level):
+        (message,), extra = _hand_over(None, "", {"event": "", **fields})
+        logger.handle(logger.makeRecord(name, level, "", 0, message, (), None, **extra))
 
 
 def _hand_over(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> tuple[tuple[str], dict[str, Any]]:

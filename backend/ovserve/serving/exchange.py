@@ -62,7 +62,7 @@ class Exchange:
             if not part.add_callback(lambda: self._ends.put(gone)):
                 self._ends.put(gone)
             try:
-                error = self._ends.get(timeout=min(max(0.0, part.time_remaining()), _FOREVER_S))
+                error = self._ends.get(timeout=_within(part.time_remaining()))
             except Empty:
                 error = DeadlineExceeded(f"{self._label}: the deadline passed before the final response")
         if error is not None:
@@ -73,3 +73,7 @@ class Exchange:
         with self._lock:
             self._closed = True
         self.presence.leave()
+
+
+def _within(seconds: float) -> float:
+    return min(max(0.0, seconds), _FOREVER_S)

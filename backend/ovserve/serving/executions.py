@@ -2,6 +2,8 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from math import inf
 from time import perf_counter_ns
 
 from ovserve.config.model import ModelConfig
@@ -13,6 +15,7 @@ from ovserve.serving.batching.batcher import Batcher, Wish
 from ovserve.serving.batching.configured import configured_batcher
 from ovserve.serving.batching.rows import count_rows
 from ovserve.serving.company import Company
+from ovserve.serving.in_time import result_in_time
 from ovserve.serving.presence import Presence
 
 
@@ -78,10 +81,23 @@ class Executions:
             if self._batcher is not None and waits and rows:
                 wish = Wish(asked, rows, self._key(asked), asked.priority, asked.timeout_us)
                 return self._batcher.submit(wish, caller, self._run_group, admitted=admitted)
-            with self._turns.slot(caller, admitted=admitted, waits=waits) as instance:
-                begun_ns = perf_counter_ns()
-                (result,) = instance.execute((asked,))
-                return Executed(result, perf_counter_ns() - begun_ns)
+            instance = self._turns.take(caller, admitted=admitted, waits=waits)
+        begun_ns = perf_counter_ns()
+        (result,) = self._executed(instance, (asked,), presence)
+        return Executed(result, perf_counter_ns() - begun_ns)
+
+    def _executed(self, instance: Instance, group: Sequence[Asked], presence: Presence) -> Sequence[Result]:
+        """Have `instance` execute; who cannot wait as long gets a `Later`, and the instance stays busy till the end."""
+
+        def execute() -> Sequence[Result]:
+            try:
+                return instance.execute(group)
+            finally:
+                instance.when_up(partial(self._turns.give_back, instance))
+
+        if presence.time_remaining() == inf:
+            return execute()
+        return result_in_time(execute, presence) or [Later.BY_SENDER] * len(group)
 
     def _key(self, asked: Asked) -> Hashable:
         """Find what requests of a group have in common: their inputs, and the shapes of those that are not ragged."""
@@ -93,11 +109,16 @@ class Executions:
 
     def _run_group(self, group: Sequence[Asked]) -> list[Executed | OVServeError]:
         # Who waited has been let in, and whether one caller goes is nothing to the others.
-        with self._turns.slot(Patient(), admitted=True) as instance:
-            here = [asked for asked in group if not asked.is_cancelled()]
-            begun_ns = perf_counter_ns()
-            results = instance.execute(_in_company(here)) if here else ()
-            took_ns = perf_counter_ns() - begun_ns
+        instance = self._turns.take(Patient(), admitted=True)
+        here = [asked for asked in group if not asked.is_cancelled()]
+        begun_ns = perf_counter_ns()
+        if here:
+            company = Presence(Company([asked.caller for asked in here]))
+            results = self._executed(instance, _in_company(here, company), company)
+        else:
+            results = ()
+            self._turns.give_back(instance)
+        took_ns = perf_counter_ns() - begun_ns
         executed = dict(zip(map(id, here), self._told(here, results, took_ns), strict=True))
         return [executed.get(id(asked)) or self._gone(asked) for asked in group]
 
@@ -118,11 +139,10 @@ class Executions:
         return Cancelled(f"{self._label}: the caller went away while the request was waiting")
 
 
-def _in_company(group: Sequence[Asked]) -> Sequence[Asked]:
+def _in_company(group: Sequence[Asked], company: Presence) -> Sequence[Asked]:
     """Have calls of other models go on as long as any caller is there: nobody knows for which of them they are made."""
     if len(group) == 1:
         return group
-    company = Presence(Company([asked.caller for asked in group]))
     return [replace(asked, caller=company) for asked in group]
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ovserve.config.declared import WrongTritonConfig
+from ovserve.config.declared import TritonConfig, WrongTritonConfig
 from ovserve.config.model import ModelConfig
 from ovserve.engine.openvino import Engine, LoadedModel
+from ovserve.engine.python_backend.instance import Host, Instance
+from ovserve.engine.python_backend.isolated.load_isolated import load_isolated
 from ovserve.engine.python_backend.load_python import load_instances
 from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
@@ -44,7 +46,7 @@ def load_version(
     if declared is not None and declared.document.get("backend") == "python":
         file = place / (declared.file_name or "model.py") if place.is_dir() else place
         host = None if hosts is None else hosts.make(config.name)
-        instances = load_instances(file, declared, name=config.name, version=version, host=host)
+        instances = _python_instances(file, config, declared, version, host)
         graph = None if hosts is None else hosts.graph
         served = PythonServable(config, version, instances, read_labels(config), graph)
         warm_up(served, declared.warm_up, config.base_path)
@@ -57,6 +59,16 @@ def load_version(
     except CannotKeepState as error:
         raise LoadFailed(str(error), place) from error
     return _checked(loaded, model, place)
+
+
+def _python_instances(
+    file: Path, config: ModelConfig, declared: TritonConfig, version: int, host: Host | None
+) -> Sequence[Instance]:
+    name = config.name
+    if config.python_model_isolation == "in_process":
+        return load_instances(file, declared, name=name, version=version, host=host)
+    stuck_s = config.python_model_stuck_seconds
+    return load_isolated(file, declared, name=name, version=version, host=host, stuck_s=stuck_s)
 
 
 def _checked(loaded: LoadedModel, model: Model, place: Path) -> Model:

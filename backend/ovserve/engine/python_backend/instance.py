@@ -137,7 +137,8 @@ class Instance(Protocol):
     - tell the worker when `is_cancelled` becomes true, and forget the request when a final response was sent;
     - carry `Host`'s calls back under numbers of their own, several at a time, each with its request's number;
     - when the worker dies: give `InferenceFailed` for every request that it has, through the return or through `send`
-      with final, and have `is_ready` say False until a new one has been initialized.
+      with final, and have `is_ready` say False until a new one has been initialized;
+    - say AGAIN for what no worker has been given.
     """
 
     @property
@@ -166,6 +167,10 @@ class Instance(Protocol):
 
     def is_ready(self) -> bool:
         """Ask the model whether it is ready; a model without an opinion is."""
+        ...
+
+    def when_up(self, callback: Callable[[], None]) -> None:
+        """Call back when it can execute: at once, or once it was started anew; or when it is closed."""
         ...
 
     def close(self) -> None:

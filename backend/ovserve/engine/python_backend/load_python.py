@@ -58,13 +58,14 @@ def load_python(
     host: Host | None = None,
     instance: str = "",
     completed: Document | None = None,
+    copies: bool = True,
 ) -> PythonModel:
     """Load the model that `file` holds and initialize one instance; raises `LoadFailed` with the cause.
 
     The file may import what lies beside it and, in a version's folder, what lies in the model's folder; see
     `PrivateImports` for what that guarantees. `config.document` may leave the tensors to `auto_complete_config`, unless
     it was `completed` already. Without a `host` there are no other models. `instance` is its name, of the first one
-    that the configuration asks for if none is given.
+    that the configuration asks for if none is given. See `PythonModel` for `copies`.
     """
     if not file.is_file():
         raise LoadFailed(f"'{file.name}' is not there", file)
@@ -78,7 +79,7 @@ def load_python(
             completed = _called("auto_complete_config", name, _complete, kind, name, config.document)
         arguments = _arguments(file, completed, name, version, instance)
         made = _called("TritonPythonModel()", name, kind)
-        model = PythonModel(made, completed, imports, name, version)
+        model = PythonModel(made, completed, imports, name, version, copies=copies)
         if hasattr(made, "initialize"):
             _called("initialize", name, made.initialize, arguments)
     except Refused as error:

@@ -27,14 +27,16 @@ _RAISED: Mapping[TritonErrorCode, type[OVServeError]] = {
 class Reader:
     """Reads the responses of one model, which declared `specs`; `label` begins every sentence.
 
-    Outputs that are missing are an error unless the model `may_omit` them: a decoupled one may.
+    Outputs that are missing are an error unless the model `may_omit` them: a decoupled one may. They are `copies`, or
+    the model's own arrays.
     """
 
-    def __init__(self, specs: Sequence[TensorSpec], label: str, *, may_omit: bool = False) -> None:
+    def __init__(self, specs: Sequence[TensorSpec], label: str, *, may_omit: bool = False, copies: bool = True) -> None:
         self.label = label
         self._specs = specs
         self._declared = [spec.name for spec in specs]
         self._may_omit = may_omit
+        self._copies = copies
 
     def read_all(self, answered: Any, requests: Sequence[Asked]) -> list[Reply | None]:
         """Read what `execute` returned: a reply, or None, for each of the requests."""
@@ -68,11 +70,11 @@ class Reader:
         if missing and not self._may_omit:
             raise InferenceFailed(f"{self.label}: output '{missing[0]}' is missing, got {_listed(found) or 'none'}")
         given = [tensor.data for tensor in asked.inputs.values()]
-        outputs = {
-            spec.name: _checked(found[spec.name], spec, given, f"{self.label}: output '{spec.name}'")
-            for spec in self._specs
-            if spec.name in asked.wanted and spec.name in found
-        }
+        outputs: dict[str, Tensor] = {}
+        for spec in self._specs:
+            if spec.name in asked.wanted and spec.name in found:
+                tensor = _checked(found[spec.name], spec, f"{self.label}: output '{spec.name}'")
+                outputs[spec.name] = _copy(tensor, given) if self._copies else tensor
         return Answer(outputs, response.given_parameters())
 
     def _by_name(self, response: InferenceResponse) -> dict[str, pb_tensor.Tensor]:
@@ -92,7 +94,7 @@ def _kind(thing: Any) -> str:
     return type(thing).__name__
 
 
-def _checked(tensor: pb_tensor.Tensor, spec: TensorSpec, given: Sequence[Array], label: str) -> Tensor:
+def _checked(tensor: pb_tensor.Tensor, spec: TensorSpec, label: str) -> Tensor:
     array, dtype = tensor.as_numpy(), spec.dtype or tensor.dtype
     if array.dtype != dtype.numpy:
         raise InferenceFailed(f"{label} expects datatype {dtype.kserve}, got {array.dtype}")
@@ -100,8 +102,14 @@ def _checked(tensor: pb_tensor.Tensor, spec: TensorSpec, given: Sequence[Array],
         raise InferenceFailed(f"{label} expects shape {shape_text(spec.dims or ())}, got {list_text(array.shape)}")
     if dtype is DType.BYTES:
         return Tensor(dtype, _as_bytes(array, label))
-    # The model may write into its array again: for the next request, while this answer is being sent.
-    return Tensor(dtype, array if _is_part_of(array, given) else np.array(array, copy=True, order="C"))
+    return Tensor(dtype, array)
+
+
+def _copy(tensor: Tensor, given: Sequence[Array]) -> Tensor:
+    """Copy numbers: the model may write into its array again, for the next request, while this answer is being sent."""
+    if tensor.dtype is DType.BYTES or _is_part_of(tensor.data, given):
+        return tensor
+    return Tensor(tensor.dtype, np.array(tensor.data, copy=True, order="C"))
 
 
 def sendable(tensor: pb_tensor.Tensor, label: str) -> Tensor:

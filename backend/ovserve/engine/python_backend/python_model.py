@@ -1,7 +1,7 @@
 """A Python model in this process, with the interface of Triton's Python backend (spec K.5)."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ovserve.config.declared import Document
@@ -24,9 +24,22 @@ logger = get_logger("ovserve.python")
 
 
 class PythonModel:
-    """One instance of a loaded model (an `Instance`)."""
+    """One instance of a loaded model (an `Instance`).
 
-    def __init__(self, instance: Any, document: Document, imports: PrivateImports, name: str, version: int) -> None:
+    What it answers is copied, since it may write into its arrays again, unless whoever asks sends the answers on
+    before it goes on: then without `copies`.
+    """
+
+    def __init__(
+        self,
+        instance: Any,
+        document: Document,
+        imports: PrivateImports,
+        name: str,
+        version: int,
+        *,
+        copies: bool = True,
+    ) -> None:
         self.inputs: tuple[TensorSpec, ...] = declared_specs(document, "input")
         self.outputs: tuple[TensorSpec, ...] = declared_specs(document, "output")
         self.optional = frozenset(tensor["name"] for tensor in document["input"] if tensor.get("optional"))
@@ -37,7 +50,7 @@ class PythonModel:
         self._name = name
         self._version = version
         self._label = f"model '{name}' version {version}"
-        self._reader = Reader(self.outputs, self._label, may_omit=self.is_decoupled)
+        self._reader = Reader(self.outputs, self._label, may_omit=self.is_decoupled, copies=copies)
         self._readiness = Readiness(getattr(instance, "is_ready", None), name)
         self._loop: LoopThread | None = None
 
@@ -63,6 +76,9 @@ class PythonModel:
 
     def is_ready(self) -> bool:
         return self._readiness.is_ready()
+
+    def when_up(self, callback: Callable[[], None]) -> None:
+        callback()
 
     def close(self) -> None:
         imports, self._imports = self._imports, None
