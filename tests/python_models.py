@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from ovserve.config.declared import TritonConfig
-from ovserve.engine.python_backend.instance import Answer, Asked
+from ovserve.engine.python_backend.instance import Answer, Asked, Instance
+from ovserve.engine.python_backend.isolated.load_isolated import load_isolated
+from ovserve.engine.python_backend.isolated.process_instance import ProcessInstance
 from ovserve.engine.python_backend.load_python import load_python
 from ovserve.engine.python_backend.python_model import PythonModel
 from ovserve.errors import OVServeError
@@ -49,18 +51,27 @@ def load(folder: Path, text: str, *, name: str = "m", version: int = 1, **docume
     return load_python(file, TritonConfig(name, document={"name": name, **document}), name=name, version=version)
 
 
+def load_apart(folder: Path, text: str, *, name: str = "m", version: int = 1, **document: Any) -> ProcessInstance:
+    """Load it in a process of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "model.py"
+    file.write_text(text)
+    config = TritonConfig(name, document={"name": name, **document})
+    return load_isolated(file, config, name=name, version=version)[0]
+
+
 def tensor(values: Any, kind: str = "FP32") -> Tensor:
     dtype = BY_KSERVE[kind]
     return Tensor(dtype, np.array(values, dtype.numpy))
 
 
-def answer(model: PythonModel, values: Any = (1, 2, 3), kind: str = "FP32") -> Any:
+def answer(model: Instance, values: Any = (1, 2, 3), kind: str = "FP32") -> Any:
     """What `y` is for these values of `x`."""
     return run(model, {"x": tensor(values, kind)})["y"].data
 
 
 def run(
-    model: PythonModel, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None = None, request_id: str = ""
+    model: Instance, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None = None, request_id: str = ""
 ) -> Mapping[str, Tensor]:
     """Execute one request; raises what the model answers in place of outputs."""
     wanted = [spec.name for spec in model.outputs if outputs is None or spec.name in outputs]

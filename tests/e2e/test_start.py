@@ -395,6 +395,8 @@ WRONG = {
     "model_load_thread_count": ["0", "-1", "x", "1.5", "129", ""],
     "sequence_cleaner_poll_wait_minutes": ["-1", "4294967296", "x", "1.5", ""],
     "max_sequence_number": ["0", "-1", "4294967296", "x", "1.5", ""],
+    "python_model_isolation": ["", "x", "PROCESS"],
+    "python_model_stuck_seconds": ["-1", "x", "nan", "inf", ""],
     "model_config_name": ["", "a/b", "../x"],
     "cpu_extension": [NOWHERE, ""],
     "log_verbose": ["-1", "x", "1.5", ""],

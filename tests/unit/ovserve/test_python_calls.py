@@ -48,8 +48,17 @@ DECOUPLED = "model_transaction_policy { decoupled: true }\n"
 Serve = Callable[..., Core]
 
 
+@pytest.fixture(params=["in_process", "process"])
+def isolation(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+# What looks into a model, or lets several meet, needs them in this process.
+INSIDE = pytest.mark.parametrize("isolation", ["in_process"], indirect=True)
+
+
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
+def serve(tmp_path: Path, isolation: str) -> Iterator[Serve]:
     """Serve models: name -> what its execute does, and with it, if need be, more of its config.pbtxt and of its file."""
 
     def serve(_root: Path = tmp_path, **models: str | tuple[str, ...]) -> Core:
@@ -61,7 +70,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             if "await" in execute:
                 text = text.replace("def execute", "async def execute")
             (_root / name / "1/model.py").write_text(text + more)
-        core = compose(Settings(model_repository=[_root]))
+        core = compose(Settings(model_repository=[_root], python_model_isolation=isolation))
         core.load()
         return core
 
@@ -155,6 +164,7 @@ def test_a_call_from_a_thread_of_the_models_own(serve: Serve) -> None:
     assert ask(serve(a=execute, b=SAME), "a", 3) == [3]
 
 
+@INSIDE
 def test_asynchronous_calls_run_at_the_same_time(serve: Serve) -> None:
     calls = "return [(await asyncio.gather(*(ask('b', requests[0]).async_exec() for _ in range(3))))[0]]"
     core = serve(a=calls, b=(MEET, "instance_group { count: 3 }"))
@@ -214,6 +224,7 @@ def test_a_model_that_calls_its_own_pipeline_does_not_wait_for_ever(serve: Serve
 # Many responses
 
 
+@INSIDE
 def test_a_model_reads_as_many_responses_as_it_likes(serve: Serve) -> None:
     reads = """
         answers = ask("b", requests[0]).exec(decoupled=True)
@@ -243,6 +254,7 @@ def test_a_model_reads_responses_asynchronously(serve: Serve) -> None:
     assert ask(serve(a=reads, b=(count, DECOUPLED)), "a") == list(range(20))
 
 
+@INSIDE
 def test_a_client_that_goes_ends_its_request(serve: Serve) -> None:
     core = serve(a=(ENDLESS, DECOUPLED))
     client = Client(read=3)
@@ -256,6 +268,7 @@ def test_a_client_that_goes_ends_its_request(serve: Serve) -> None:
     assert (core.registry.find("a").in_flight.count, client.finals) == (0, 0)
 
 
+@INSIDE
 def test_a_client_that_does_not_read_has_the_model_wait(serve: Serve) -> None:
     core = serve(a=(ENDLESS, DECOUPLED))
     client = Client(read=3)
@@ -302,8 +315,10 @@ def test_open_requests_are_bounded(serve: Serve) -> None:
     most = core.registry.find("a").admitted_at_once
     clients = [Client() for _ in range(most)]
     with ThreadPoolExecutor(most) as threads:
-        streams = [threads.submit(client.stream, core, "a") for client in clients]
-        settled(lambda: core.registry.find("a").in_flight.count == most)
+        streams = []
+        for client in clients:
+            streams.append(threads.submit(client.stream, core, "a"))
+            settled(lambda: core.registry.find("a").in_flight.count == len(streams))
         assert f"{most} requests are being answered already" in refusal(core, "a")
         for client in clients:
             client.leave()
@@ -330,6 +345,7 @@ def test_a_request_may_be_executed_again_and_again(serve: Serve) -> None:
 # Readiness and instances
 
 
+@INSIDE
 def test_a_model_says_itself_whether_it_is_ready(serve: Serve) -> None:
     core = serve(a=(SAME, "", "TritonPythonModel.is_ready = lambda self: not COUNT"))
     assert core.dataplane.model_ready("a", None)
@@ -337,6 +353,7 @@ def test_a_model_says_itself_whether_it_is_ready(serve: Serve) -> None:
     assert not core.dataplane.model_ready("a", None)
 
 
+@INSIDE
 def test_instances_run_at_the_same_time(serve: Serve) -> None:
     core = serve(a=(MEET, "instance_group { count: 3 }"))
     with meeting(3), ThreadPoolExecutor(3) as threads:

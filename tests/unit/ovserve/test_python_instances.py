@@ -1,21 +1,41 @@
 """What an instance of a Python model gives for a list of requests, and how several instances are loaded."""
 
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import python_models
 from ovserve.config.declared import TritonConfig
-from ovserve.engine.python_backend.instance import Answer, Asked, Later, Reply
+from ovserve.engine.python_backend.instance import Answer, Asked, Instance, Later, Reply
 from ovserve.engine.python_backend.load_python import load_instances
 from ovserve.errors import InferenceFailed, LoadFailed, OVServeError
 from ovserve.requests import InSequence
-from python_models import ARRAY, load, source, tensor
+from python_models import ARRAY, source, tensor
 
 RESPONSE = 'pb_utils.InferenceResponse([pb_utils.Tensor("y", request.inputs()[0].as_numpy() * 2)])'
 EACH = f"return [{RESPONSE} for request in requests]"
 DECOUPLED = {"model_transaction_policy": {"decoupled": True}}
+
+
+Load = Callable[..., Instance]
+
+
+@pytest.fixture(params=["in_process", "process"])
+def load(request: pytest.FixtureRequest) -> Iterator[Load]:
+    """Load a model's first instance, here or in a process of its own."""
+    loaded: list[Instance] = []
+
+    def load(folder: Path, text: str, **document: Any) -> Instance:
+        make = python_models.load if request.param == "in_process" else python_models.load_apart
+        loaded.append(make(folder, text, **document))
+        return loaded[-1]
+
+    yield load
+    for instance in loaded:
+        instance.close()
 
 
 class Sent:
@@ -41,11 +61,11 @@ def told(results: Any) -> list[Any]:
     return [list(one.outputs["y"].data) if isinstance(one, Answer) else str(one) for one in results]
 
 
-def test_each_request_of_a_list_has_its_answer(tmp_path: Path) -> None:
+def test_each_request_of_a_list_has_its_answer(load: Load, tmp_path: Path) -> None:
     assert told(load(tmp_path, source(EACH)).execute([asked(1), asked(2, 3)])) == [[2], [4, 6]]
 
 
-def test_a_wrong_answer_among_others_fails_alone(tmp_path: Path) -> None:
+def test_a_wrong_answer_among_others_fails_alone(load: Load, tmp_path: Path) -> None:
     wrong = f"""
         request = requests[0]
         error = pb_utils.InferenceResponse(error=pb_utils.TritonError("no luck"))
@@ -62,12 +82,12 @@ def test_a_wrong_answer_among_others_fails_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("execute", ["return []", "raise ValueError('no')", "return None"])
-def test_what_is_wrong_with_all_is_told_to_each(tmp_path: Path, execute: str) -> None:
+def test_what_is_wrong_with_all_is_told_to_each(load: Load, tmp_path: Path, execute: str) -> None:
     results = load(tmp_path, source(execute)).execute([asked(1), asked(2)])
     assert [type(one) for one in results] == [InferenceFailed] * 2
 
 
-def test_a_request_says_where_it_stands(tmp_path: Path) -> None:
+def test_a_request_says_where_it_stands(load: Load, tmp_path: Path) -> None:
     calls = ("correlation_id", "flags", "priority", "timeout", "parameters", "is_cancelled")
     text = "[" + ", ".join(f"requests[0].{name}()" for name in calls) + "]"
     model = load(tmp_path, source(f"raise ValueError({text})"))
@@ -83,7 +103,7 @@ def test_a_request_says_where_it_stands(tmp_path: Path) -> None:
     assert error.endswith("""ValueError: ['s', 3, 2, 5, '{"size": 3, "name": "a"}', True]""")
 
 
-def test_a_response_has_parameters(tmp_path: Path) -> None:
+def test_a_response_has_parameters(load: Load, tmp_path: Path) -> None:
     text = source(EACH.replace("* 2)]", '* 2)], parameters={"seen": True, "by": "m"}'))
     (answer,) = load(tmp_path, text).execute([asked(1)])
     assert isinstance(answer, Answer)
@@ -93,7 +113,7 @@ def test_a_response_has_parameters(tmp_path: Path) -> None:
 # Response senders
 
 
-def test_a_decoupled_model_sends_what_it_likes(tmp_path: Path) -> None:
+def test_a_decoupled_model_sends_what_it_likes(load: Load, tmp_path: Path) -> None:
     execute = f"""
         for request in requests:
             sender = request.get_response_sender()
@@ -108,7 +128,7 @@ def test_a_decoupled_model_sends_what_it_likes(tmp_path: Path) -> None:
     assert [one.ends for one in sent] == [1, 1]
 
 
-def test_a_sender_may_be_used_after_execute_in_a_thread(tmp_path: Path) -> None:
+def test_a_sender_may_be_used_after_execute_in_a_thread(load: Load, tmp_path: Path) -> None:
     execute = f"""
         request, = requests
         def work(sender=request.get_response_sender()):
@@ -123,7 +143,7 @@ def test_a_sender_may_be_used_after_execute_in_a_thread(tmp_path: Path) -> None:
     assert told(sent.replies) == [[2]]
 
 
-def test_nothing_is_sent_after_the_final_flag(tmp_path: Path) -> None:
+def test_nothing_is_sent_after_the_final_flag(load: Load, tmp_path: Path) -> None:
     execute = f"""
         request, = requests
         sender = request.get_response_sender()
@@ -137,7 +157,7 @@ def test_nothing_is_sent_after_the_final_flag(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("execute", ["return None", "requests[0].get_response_sender()", "del requests[:]"])
-def test_a_request_that_the_model_lets_go_of_ends_with_an_error(tmp_path: Path, execute: str) -> None:
+def test_a_request_that_the_model_lets_go_of_ends_with_an_error(load: Load, tmp_path: Path, execute: str) -> None:
     sent = Sent()
     load(tmp_path, source(execute), **DECOUPLED).execute([asked(1, send=sent)])
     assert sent.ended.wait(10)
@@ -146,19 +166,19 @@ def test_a_request_that_the_model_lets_go_of_ends_with_an_error(tmp_path: Path, 
     ]
 
 
-def test_a_decoupled_model_that_raises_ends_the_request_once(tmp_path: Path) -> None:
+def test_a_decoupled_model_that_raises_ends_the_request_once(load: Load, tmp_path: Path) -> None:
     sent = Sent()
     (result,) = load(tmp_path, source("raise ValueError('no')"), **DECOUPLED).execute([asked(1, send=sent)])
     assert str(result) == "model 'm' version 1: execute failed: ValueError: no"
     assert sent.replies == []
 
 
-def test_a_decoupled_model_that_returns_responses_is_told_off(tmp_path: Path) -> None:
+def test_a_decoupled_model_that_returns_responses_is_told_off(load: Load, tmp_path: Path) -> None:
     (result,) = load(tmp_path, source(EACH), **DECOUPLED).execute([asked(1)])
     assert "must return None" in str(result)
 
 
-def test_a_decoupled_execute_may_be_async_and_fail(tmp_path: Path) -> None:
+def test_a_decoupled_execute_may_be_async_and_fail(load: Load, tmp_path: Path) -> None:
     execute = f"""
         request, = requests
         await asyncio.sleep(0)
@@ -175,7 +195,7 @@ def test_a_decoupled_execute_may_be_async_and_fail(tmp_path: Path) -> None:
     model.close()
 
 
-def test_a_model_that_is_not_decoupled_may_answer_by_sender_once(tmp_path: Path) -> None:
+def test_a_model_that_is_not_decoupled_may_answer_by_sender_once(load: Load, tmp_path: Path) -> None:
     execute = f"""
         for request in requests:
             request.get_response_sender().send({RESPONSE}, flags=1)
@@ -187,7 +207,7 @@ def test_a_model_that_is_not_decoupled_may_answer_by_sender_once(tmp_path: Path)
     assert "exactly one response" in str(result)
 
 
-def test_a_request_may_be_asked_for_again(tmp_path: Path) -> None:
+def test_a_request_may_be_asked_for_again(load: Load, tmp_path: Path) -> None:
     execute = f"""
         request, = requests
         self.times += 1
@@ -206,11 +226,11 @@ def test_a_request_may_be_asked_for_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("body", "ready"), [("return True", True), ("return 0", False), ("raise SystemExit", False)])
-def test_a_model_says_whether_it_is_ready(tmp_path: Path, body: str, ready: bool) -> None:
+def test_a_model_says_whether_it_is_ready(load: Load, tmp_path: Path, body: str, ready: bool) -> None:
     assert load(tmp_path, source(methods=f"def is_ready(self): {body}")).is_ready() is ready
 
 
-def test_a_model_without_an_opinion_is_ready(tmp_path: Path) -> None:
+def test_a_model_without_an_opinion_is_ready(load: Load, tmp_path: Path) -> None:
     assert load(tmp_path, source()).is_ready()
 
 
