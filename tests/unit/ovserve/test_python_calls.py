@@ -312,13 +312,14 @@ def test_who_can_take_only_one_response_gets_one_or_an_error(serve: Serve, count
 
 def test_open_requests_are_bounded(serve: Serve) -> None:
     core = serve(a=("self.__dict__.setdefault('kept', []).extend(requests)", DECOUPLED))
-    most = core.registry.find("a").admitted_at_once
+    servable: Any = core.registry.find("a")
+    most = servable.admitted_at_once
     clients = [Client() for _ in range(most)]
     with ThreadPoolExecutor(most) as threads:
         streams = []
         for client in clients:
             streams.append(threads.submit(client.stream, core, "a"))
-            settled(lambda: core.registry.find("a").in_flight.count == len(streams))
+            settled(lambda: (servable.in_flight.count, servable.running) == (len(streams), 0))
         assert f"{most} requests are being answered already" in refusal(core, "a")
         for client in clients:
             client.leave()
@@ -396,6 +397,7 @@ model_warmup { name: "first" count: 2 inputs { key: "x" value { data_type: TYPE_
 """
 
 
+@INSIDE
 def test_samples_run_before_a_model_serves(serve: Serve) -> None:
     core = serve(a=("COUNT.append(1)\n" + SAME, WARM), b=("raise ValueError('cold')", WARM))
     assert len(module(core, "a")["COUNT"]) == 2
