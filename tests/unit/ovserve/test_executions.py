@@ -42,6 +42,9 @@ class Told:
     document: Document = field(default_factory=dict)
     is_decoupled = False
 
+    def when_up(self, callback: Callable[[], None]) -> None:
+        callback()
+
     def execute(self, requests: Sequence[Asked]) -> list[Result]:
         self.seen.append(requests)
         assert self.gate.wait(60)
