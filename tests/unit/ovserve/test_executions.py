@@ -248,8 +248,7 @@ def test_a_call_made_for_a_group_ends_with_the_last_of_it() -> None:
     def call(requests: Sequence[Asked]) -> list[Result]:
         on_behalf_of = [asked.caller for asked in requests]
         for caller in callers:
-            with_callback = [one.add_callback(lambda: None) for one in on_behalf_of]
-            gone.append(not any(with_callback))
+            gone.append(not any(one.add_callback(lambda: None) for one in on_behalf_of))
             caller.go()
         gone.append(not any(one.add_callback(lambda: None) for one in on_behalf_of))
         return answer_all(requests)
