@@ -34,8 +34,11 @@ import triton_python_backend_utils as pb_utils
 class TritonPythonModel:
     def execute(self, requests):
         given = [request.inputs()[0].as_numpy()[:, 0] for request in requests]
-        if any((numbers < 0).any() for numbers in given):
+        least = min(numbers.min() for numbers in given)
+        if least == -1:
             raise ValueError("negative")
+        if least == -2:
+            return []
         return [self.answer(numbers, len(requests)) for numbers in given]
 
     def answer(self, numbers, together):
@@ -162,11 +165,19 @@ def test_other_shapes_are_in_a_group_where_they_are_allowed(
     assert counted(server)[2] == executions
 
 
-def test_an_exception_is_an_error_for_all_of_the_group(serve: Serve, repository: Path) -> None:
+@pytest.mark.parametrize(
+    ("bad", "cause"),
+    [
+        (-1, "execute failed: ValueError: negative"),
+        (-2, "execute must return a response for each request, got 0 for 3"),
+    ],
+)
+def test_what_concerns_no_single_request_is_an_error_for_all_of_the_group(
+    serve: Serve, repository: Path, bad: int, cause: str
+) -> None:
     write(repository, "max_batch_size: 3 " + WAITING % "")
     server = serve("--model_repository", str(repository))
-    sentence = "model 'm' version 1: execute failed: ValueError: negative"
-    assert together(server.address, [rows(1), rows(-1), rows(2)]) == [sentence] * 3
+    assert together(server.address, [rows(1), rows(bad), rows(2)]) == [f"model 'm' version 1: {cause}"] * 3
     assert counted(server)[:3] == (0, 0, 0)
 
 

@@ -2,6 +2,7 @@
 
 import queue
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,48 @@ def test_a_model_completes_its_configuration(client: triton.InferenceServerClien
     assert infer(client, "auto_complete", INPUT0=rows, INPUT1=rows)["OUTPUT0"] == (rows * 2).tolist()
     five = np.stack([A] * 5)
     assert refusal(client, "auto_complete", INPUT0=five, INPUT1=five)[0] == "StatusCode.INVALID_ARGUMENT"
+
+
+def at_once(client: triton.InferenceServerClient, *rows: np.ndarray) -> list[Any]:
+    """What each gets of requests that come at the same time; an error as the last words of its first line."""
+
+    def answer(row: np.ndarray) -> Any:
+        try:
+            return infer(client, "grouped", IN=row)["OUT"]
+        except InferenceServerException as error:
+            return error.message().splitlines()[0].rpartition(": ")[2]
+
+    with ThreadPoolExecutor(len(rows)) as threads:
+        return list(threads.map(answer, rows))
+
+
+def full(number: float, rows: int = 1, columns: int = 3) -> np.ndarray:
+    return np.full((rows, columns), number, np.float32)
+
+
+def counts(client: triton.InferenceServerClient) -> tuple[int, int]:
+    (found,) = client.get_inference_statistics("grouped").model_stats
+    return found.inference_count, found.execution_count
+
+
+def test_requests_that_come_together_are_executed_together(client: triton.InferenceServerClient) -> None:
+    before = counts(client)
+    assert at_once(client, full(1), full(2), full(3), full(4)) == [[[number, 4]] for number in (1, 2, 3, 4)]
+    assert at_once(client, full(5, rows=3), full(6)) == [[[5, 2]] * 3, [[6, 2]]]
+    after = counts(client)
+    assert (after[0] - before[0], after[1] - before[1]) == (8, 2)
+
+
+def test_requests_of_other_shapes_are_not(client: triton.InferenceServerClient) -> None:
+    pairs = (full(1, rows=2), full(2, rows=2), full(3, rows=2, columns=5), full(4, rows=2, columns=5))
+    seen = at_once(client, *pairs)
+    assert [each[0][0] for each in seen] == [1, 2, 3, 4]
+    assert {each[0][1] for each in seen} <= {1, 2}
+
+
+def test_an_error_of_one_is_its_own_and_an_exception_is_everybodys(client: triton.InferenceServerClient) -> None:
+    assert at_once(client, full(1, rows=3), full(1000)) == [[[1, 2]] * 3, "it is 1000"]
+    assert at_once(client, full(1, rows=3), full(2000)) == ["it is 2000"] * 2
 
 
 def named(model: str) -> np.ndarray:

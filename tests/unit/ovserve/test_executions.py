@@ -246,15 +246,18 @@ def test_of_a_company_that_has_gone_already_nobody_calls() -> None:
 
 
 def test_a_call_made_for_a_group_ends_with_the_last_of_it() -> None:
-    ended: list[bool] = []
+    callers, gone = [Leaving(), Leaving()], []
 
     def call(requests: Sequence[Asked]) -> list[Result]:
-        callers = {id(asked.caller) for asked in requests}
-        ended.append(len(callers) == 1 and requests[0].caller.add_callback(lambda: None))
+        on_behalf_of = [asked.caller for asked in requests]
+        for caller in callers:
+            gone.append(not any(one.add_callback(lambda: None) for one in on_behalf_of))
+            caller.go()
+        gone.append(not any(one.add_callback(lambda: None) for one in on_behalf_of))
         return answer_all(requests)
 
     to = executions(opened(call))
     with ThreadPoolExecutor(2) as threads:
-        for future in [threads.submit(run, to) for _ in range(2)]:
+        for future in [threads.submit(run, to, caller=caller) for caller in callers]:
             future.result()
-    assert ended == [True]
+    assert gone == [False, False, True]
