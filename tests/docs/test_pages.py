@@ -58,6 +58,7 @@ def test_a_block_of_another_language_has_a_test_of_its_own() -> None:
         ("custom_nodes.md", "python"),
         ("python_models.md", "protobuf"),
         ("python_models.md", "python"),
+        ("python_models.md", "protobuf"),
     ]
 
 
@@ -85,6 +86,12 @@ def test_the_batching_shown_is_read_whole() -> None:
     assert declared.dynamic_batching is not None
     assert (declared.dynamic_batching.levels, declared.dynamic_batching.policy.max_queue_size) == (2, 64)
     assert declared.warnings == ()
+
+
+def test_the_isolation_shown_is_read() -> None:
+    (text,) = (block.code for block in BLOCKS if block.page == "python_models.md" and not block.role)
+    declared = read_triton(parse_pbtxt(f'backend: "python" {text}'), DONE_BY_SERVER)
+    assert declared.settings["python_model_isolation"] == "process"
 
 
 def test_the_decoupled_model_shown_answers_so_often(tmp_path: Path) -> None:
