@@ -17,7 +17,7 @@ from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
 from ovserve.frontends.grpc import tfs
 from ovserve.frontends.grpc.credentials import credentials
-from ovserve.frontends.grpc.kserve import SERVICE, STREAM, InferenceService, handlers
+from ovserve.frontends.grpc.kserve import INFER, SERVICE, STREAM, InferenceService, handlers
 from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.reflected import make_pool
 from ovserve.frontends.grpc.rights import RightsCheck
@@ -81,7 +81,7 @@ class GrpcServer:
         methods = handlers(service, *others)
         streams = Streams(service.answer_in_stream, self._infer_threads)
         methods[STREAM] = streams.handler()
-        methods["ModelInfer"].unary_unary.experimental_thread_pool = self._infer_threads
+        methods[INFER] = service.handler(self._infer_threads)
         # A load may take minutes: those who ask for one wait on threads of their own.
         management = ThreadPoolExecutor(_MANAGEMENT_THREADS, thread_name_prefix="grpc-management")
         for name in ("RepositoryModelLoad", "RepositoryModelUnload"):
