@@ -34,7 +34,10 @@ from ovserve.shared_memory import SharedMemory
 # Health, readiness and metadata have threads of their own, so that they answer however busy the models are.
 _PROBE_THREADS = 4
 _MANAGEMENT_THREADS = 4
-_OWN_ARGUMENTS = {"grpc.so_reuseport": 0}  # else a second server starts silently and takes half of the connections
+_OWN_ARGUMENTS = {
+    "grpc.so_reuseport": 0,  # else a second server starts silently and takes half of the connections
+    "grpc.experimental.tcp_read_chunk_size": 256 << 10,  # by itself 8 KiB: a large message comes in many small pieces
+}
 
 
 class CannotListen(OVServeError):
