@@ -13,6 +13,7 @@ from ovserve.config.settings import Settings
 from ovserve.core import Core, compose
 from ovserve.engine import openvino
 from ovserve.errors import CannotStart
+from ovserve.freed_memory import keep_freed_memory
 from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.server import CannotListen, GrpcServer
 from ovserve.observability.logs import get_logger
@@ -47,6 +48,7 @@ def run(settings: Settings) -> int:
     The port is taken before models load, so that a port in use is told at once and liveness is answered meanwhile.
     """
     allow_open_files()
+    keep_freed_memory()
     with Events() as events, ThreadPoolExecutor(1, thread_name_prefix="load") as executor:
         core = compose(settings)
         doors = _listen(core)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter_ns
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ovserve.errors import InvalidInput, NotFound, NotReady, OVServeError
 from ovserve.requests import IN_PROCESS, Caller, Door, Hurried, InferRequest, InferResponse, Metadata, Operation
@@ -21,7 +21,8 @@ from ovserve.tensors import TensorSpec
 
 _US = 1e-6
 
-_Answer: TypeAlias = Callable[[Servable, InferRequest, Caller], None]
+T = TypeVar("T")
+_Answer: TypeAlias = Callable[[Servable, InferRequest, Caller], T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class DataPlane:
         watch.begin(request)
         response: InferResponse | None = None
         try:
-            response = self._answer(request, caller, door)
+            response = self._let_in(request, caller, door, _answer_one)
         finally:
             watch.end(response)
         return response
@@ -205,14 +206,7 @@ class DataPlane:
         else:
             send(model.infer(request, caller, admitted=admitted), final=True)
 
-    def _answer(self, request: InferRequest, caller: Caller, door: Door) -> InferResponse:
-        found: list[InferResponse] = []
-        self._let_in(
-            request, caller, door, lambda model, request, caller: found.append(_answer_one(model, request, caller))
-        )
-        return found[0]
-
-    def _let_in(self, request: InferRequest, caller: Caller, door: Door, answer: _Answer) -> None:
+    def _let_in(self, request: InferRequest, caller: Caller, door: Door, answer: _Answer[T]) -> T:
         with self._changed:
             if self._draining:
                 raise NotReady("the server is stopping")
@@ -225,7 +219,7 @@ class DataPlane:
             if request.timeout_us:
                 caller = Hurried(caller, request.timeout_us * _US)
             model = self._load_wait.find(request.model, request.version, caller)
-            answer(model, request, caller)
+            given = answer(model, request, caller)
             answered = 1
         finally:
             if model is not None:
@@ -235,6 +229,7 @@ class DataPlane:
                 self._in_flight -= 1
                 if self._draining:
                     self._changed.notify_all()
+        return given
 
     @property
     def totals(self) -> Totals:

@@ -13,6 +13,7 @@ from cyclopts import App, Parameter
 from ovserve.config.settings import Settings
 from ovserve.core import compose
 from ovserve.errors import CannotStart
+from ovserve.freed_memory import keep_freed_memory
 from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.server import GrpcServer
 from ovserve.observability import logs
@@ -64,6 +65,7 @@ cli = App(default_parameter=Parameter(name_transform=lambda name: name))
 def serve(*, settings: Annotated[Settings | None, Parameter(name="*")] = None) -> None:
     """Listen on a free port and say so in `ovserve`'s words, until a signal ends the process."""
     settings = settings or Settings()
+    keep_freed_memory()
     logs.configure(settings.log_level, settings.log_format)
     core = compose(settings)
     try:

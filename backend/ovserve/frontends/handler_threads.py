@@ -1,9 +1,9 @@
 """The threads in which frontends answer inference requests."""
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
 from ovserve.dataplane import DataPlane
@@ -38,39 +38,35 @@ class HandlerThreads(ThreadPoolExecutor):
         self._name = name
         self._most = 0
         self._started = 0
-        self._idle = 0
-        self._calls: deque[_Call] = deque()
-        self._changed = threading.Condition(threading.Lock())
+        self._spare = 0  # threads that wait, less the calls that wait for them
+        self._calls: SimpleQueue[_Call] = SimpleQueue()
+        self._lock = threading.Lock()
 
     def allow(self, count: int) -> None:
         """Let there be `count` threads, or as many as were allowed before if that is more."""
-        with self._changed:
+        with self._lock:
             self._most = max(self._most, count)
 
     def submit(self, function: Callable[..., Any], /, *args: Any) -> None:  # type: ignore[override]
         """Run `function` in a thread."""
-        with self._changed:
-            self._calls.append((function, args))
-            if self._idle >= len(self._calls) or self._started == self._most:
-                self._changed.notify()
-                return
-            self._started += 1
-            name = f"{self._name}_{self._started}"
-        threading.Thread(target=self._work, name=name, daemon=True).start()
+        with self._lock:
+            starts = self._spare <= 0 and self._started < self._most
+            if starts:
+                self._started += 1
+                name = f"{self._name}_{self._started}"
+            else:
+                self._spare -= 1
+        self._calls.put((function, args))
+        if starts:
+            threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def _work(self) -> None:
         while True:
-            function, args = self._next()
+            function, args = self._calls.get()
             try:
                 function(*args)
             except Exception:
                 logger.exception("a call ended with an internal error")
             del function, args  # or they would hold a message's bytes until the next call
-
-    def _next(self) -> _Call:
-        with self._changed:
-            while not self._calls:
-                self._idle += 1
-                self._changed.wait()
-                self._idle -= 1
-            return self._calls.popleft()
+            with self._lock:
+                self._spare += 1

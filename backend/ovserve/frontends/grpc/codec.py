@@ -1,4 +1,4 @@
-"""ModelInfer's messages <-> the core's requests and responses.
+"""ModelInfer's messages -> the core's requests.
 
 Wire checks only: counts, raw or typed but not both, known datatypes, byte lengths. Whether a tensor fits the model is
 the core's business. Numbers become views on the message's own bytes. Source: the KServe v2 protocol
@@ -6,7 +6,6 @@ the core's business. Numbers become views on the message's own bytes. Source: th
 """
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from tritonclient.grpc import service_pb2 as pb
@@ -16,14 +15,13 @@ from ovserve.errors import InvalidInput, WrongContent, WrongDatatype, WrongTenso
 from ovserve.frontends.grpc import shared_memory, typed_contents
 from ovserve.frontends.limits import MOST_BYTES, check_shape, parse_version
 from ovserve.request_parameters import with_parameters
-from ovserve.requests import InferRequest, InferResponse, Parameter
-from ovserve.shared_memory import SharedMemory, Window
+from ovserve.requests import InferRequest, Parameter
+from ovserve.shared_memory import SharedMemory
 from ovserve.tensors import BY_KSERVE, DType, Shape, Tensor
 
-__all__ = ["decode", "encode", "parse_version"]
+__all__ = ["decode", "parse_version"]
 
 _CLASSIFICATION = "classification"
-_FORMS = {bool: "bool_param", int: "int64_param", float: "double_param", str: "string_param"}
 
 
 def decode(message: pb.ModelInferRequest, memory: SharedMemory) -> InferRequest:
@@ -109,23 +107,3 @@ def _parameters(message: pb.ModelInferRequest) -> dict[str, Parameter]:
     """Read the values, whatever their form; one without any is left out."""
     forms = ((name, each, each.WhichOneof("parameter_choice")) for name, each in message.parameters.items())
     return {name: getattr(each, form) for name, each, form in forms if form is not None}
-
-
-def encode(
-    response: InferResponse, message: pb.ModelInferResponse, places: Mapping[str, Window]
-) -> pb.ModelInferResponse:
-    """Write a response into `message`: the outputs in the model's order, all contents raw, the id echoed.
-
-    What has one of the `places` goes there, and leaves its raw content empty (Triton).
-    """
-    message.model_name, message.model_version, message.id = response.model, str(response.version), response.id
-    for name, value in response.parameters.items():
-        setattr(message.parameters[name], _FORMS[type(value)], value)
-    for name, tensor in response.outputs.items():
-        output = message.outputs.add(name=name, datatype=tensor.dtype.kserve, shape=tensor.shape)
-        if name in places:
-            shared_memory.write(places[name], tensor, output, f"model '{response.model}': output '{name}'")
-            message.raw_output_contents.append(b"")
-        else:
-            message.raw_output_contents.append(tensor_bytes.write(tensor))
-    return message

@@ -4,7 +4,8 @@ A frontend translates; it never decides. Each method: decode, one call, encode.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -13,11 +14,12 @@ from tritonclient.grpc import service_pb2 as pb
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError, Unsupported
-from ovserve.frontends.grpc import codec, shared_memory
+from ovserve.frontends.grpc import codec, request_bytes, response_bytes, shared_memory
 from ovserve.frontends.grpc.answering import answering, refusing
 from ovserve.frontends.grpc.model_statistics import model_statistics
-from ovserve.frontends.grpc.status import fitting, known, sentence
+from ovserve.frontends.grpc.status import abort, fitting, known, sentence
 from ovserve.frontends.grpc.stream import Remote, Streamed
+from ovserve.frontends.handler_threads import HandlerThreads
 from ovserve.frontends.model_config import model_config
 from ovserve.requests import Door, InferRequest, InferResponse
 from ovserve.seeing.watch import Watch
@@ -36,14 +38,17 @@ EXTENSIONS = (
     "trace",
     "logging",
 )
-STREAM = "ModelStreamInfer"
+INFER, STREAM = "ModelInfer", "ModelStreamInfer"
+REQUEST = "inference.ModelInferRequest"
 DOOR = Door("KServe", "gRPC")
 
 _FILE = "file:"
 _FINAL = "triton_final_response"
 _EMPTY_FINAL = "triton_enable_empty_final_response"
+_NO_PLACES: Mapping[str, Window] = MappingProxyType({})
 
 Context = grpc.ServicerContext
+Message: TypeAlias = Any  # a pb.ModelInferRequest
 
 
 class InferenceService:
@@ -110,71 +115,87 @@ class InferenceService:
         self._control.unload(request.model_name, with_parts=with_parts)
         return pb.RepositoryModelUnloadResponse()
 
-    def refused(self, error: OVServeError) -> None:
-        """Take note of a ModelInfer that could not be read."""
-        self._dataplane.refused(DOOR, error)
+    def handler(self, threads: HandlerThreads) -> Any:
+        """Make gRPC's handler of ModelInfer, which answers in `threads`."""
 
-    def ModelInfer(self, request: Any, context: Context) -> Any:
-        with self._dataplane.watch(DOOR) as watch:
-            return self._infer(request, context, pb.ModelInferResponse(), watch)
+        def handle(data: bytes, context: Context) -> bytes:
+            return self.answer(data, context)
+
+        handle.experimental_thread_pool = threads  # type: ignore[attr-defined]
+        return grpc.unary_unary_rpc_method_handler(handle)
+
+    def answer(self, data: bytes, context: Context) -> bytes:
+        """Answer a message of ModelInfer."""
+        request_id = ""
+        try:
+            with self._dataplane.watch(DOOR) as watch:
+                request = _read(data)
+                request_id = request.id
+                wanted, places = self._wanted(request, context, watch)
+                return response_bytes.write(self._dataplane.infer(wanted, context, DOOR, watch), places)
+        except Exception as error:  # noqa: BLE001 - told as a status, and logged where it is no known one
+            told = known(error, REQUEST, request_id)
+        abort(context, told, request_id)
 
     def answer_in_stream(self, data: bytes, caller: Streamed) -> None:
         """Answer a message of ModelStreamInfer: an error ends the request, and not the stream (Triton)."""
         request_id = ""
         try:
             with self._dataplane.watch(DOOR) as watch:
-                request = _parsed(data)
+                request = _read(data)
                 request_id = request.id
                 self._infer_stream(request, caller, watch)
         except Exception as error:  # noqa: BLE001 - told as an answer, and logged where it is no known one
             caller.put(_told(error, request_id), last=True)
 
-    def _infer(self, request: Any, caller: Remote, answer: Any, watch: Watch) -> Any:
-        wanted, places = self._read(request, caller, watch)
-        return codec.encode(self._dataplane.infer(wanted, caller, DOOR, watch), answer, places)
-
     def _infer_stream(self, request: Any, caller: Streamed, watch: Watch) -> None:
-        wanted, places = self._read(request, caller, watch)
+        wanted, places = self._wanted(request, caller, watch)
 
         def send(response: InferResponse | OVServeError | None, *, final: bool) -> None:
             if isinstance(response, OVServeError):
-                caller.put(_told(response, request.id), last=final)
+                caller.put(_told(response, wanted.id), last=final)
             elif response is not None:
-                answer = pb.ModelStreamInferResponse()
-                codec.encode(response, answer.infer_response, places)
-                caller.put(_marked(answer, final=final), last=final)
+                caller.put(response_bytes.write_in_stream(response, places, final=final), last=final)
             elif final and wanted.parameters.get(_EMPTY_FINAL) is True:
-                answer = pb.ModelStreamInferResponse()
-                answer.infer_response.model_name = request.model_name
-                answer.infer_response.model_version = request.model_version
-                answer.infer_response.id = request.id
-                caller.put(_marked(answer, final=True), last=True)
+                caller.put(_empty_final(request), last=True)
 
         self._dataplane.infer_stream(wanted, caller, send, DOOR, watch)
 
-    def _read(self, request: Any, caller: Remote, watch: Watch) -> tuple[InferRequest, Mapping[str, Window]]:
-        watch.know(request.model_name, request.model_version or None, request.id)
+    def _wanted(
+        self, request: InferRequest | Message, caller: Remote, watch: Watch
+    ) -> tuple[InferRequest, Mapping[str, Window]]:
         watch.carry(caller.invocation_metadata)
+        if isinstance(request, InferRequest):
+            return request, _NO_PLACES
+        watch.know(request.model_name, request.model_version or None, request.id)
         return codec.decode(request, self._memory), shared_memory.windows(self._memory, request)
 
 
-def _marked(answer: Any, *, final: bool) -> bytes:
-    answer.infer_response.parameters[_FINAL].bool_param = final
+def _read(data: bytes) -> InferRequest | Message:
+    """Read a request at once where it has the common form; raises an `InvalidInput` for what is no message at all."""
+    request = request_bytes.read(data)
+    if request is not None:
+        return request
+    try:
+        return pb.ModelInferRequest.FromString(data)
+    except DecodeError as error:
+        raise known(error, REQUEST, "") from None
+
+
+def _empty_final(request: Message) -> bytes:
+    answer = pb.ModelStreamInferResponse()
+    answer.infer_response.model_name = request.model_name
+    answer.infer_response.model_version = request.model_version
+    answer.infer_response.id = request.id
+    answer.infer_response.parameters[_FINAL].bool_param = True
     return bytes(answer.SerializeToString())
 
 
 def _told(error: Exception, request_id: str) -> bytes:
-    told = sentence(known(error, "inference.ModelInferRequest", request_id), request_id)
+    told = sentence(known(error, REQUEST, request_id), request_id)
     answer = pb.ModelStreamInferResponse(error_message=fitting(told))
     answer.infer_response.id = request_id
     return bytes(answer.SerializeToString())
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return pb.ModelInferRequest.FromString(data)
-    except DecodeError as error:
-        raise known(error, "inference.ModelInferRequest", "") from None
 
 
 def _check_management(rpc: str, request: Any, *known: str) -> None:
@@ -186,8 +207,8 @@ def _check_management(rpc: str, request: Any, *known: str) -> None:
 
 
 def handlers(*services: object) -> dict[str, Any]:
-    """Make a handler for every RPC that the protocol names, but the stream."""
-    return {method.name: _handler(services, method) for method in SERVICE.methods if method.name != STREAM}
+    """Make a handler for every RPC that the protocol names, but those that infer."""
+    return {method.name: _handler(services, method) for method in SERVICE.methods if method.name not in (INFER, STREAM)}
 
 
 def _handler(services: Sequence[object], method: Any) -> Any:
@@ -195,8 +216,7 @@ def _handler(services: Sequence[object], method: Any) -> Any:
     if implementation is None:
         return refusing(f"{method.name} is not supported by this server")
     request_type = getattr(pb, method.input_type.name)
-    refused = implementation.__self__.refused if method.name == "ModelInfer" else None
-    return answering(implementation, request_type, refused)
+    return answering(implementation, request_type)
 
 
 def _tensor_metadata(spec: TensorSpec) -> Any:

@@ -17,7 +17,7 @@ from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
 from ovserve.frontends.grpc import tfs
 from ovserve.frontends.grpc.credentials import credentials
-from ovserve.frontends.grpc.kserve import SERVICE, STREAM, InferenceService, handlers
+from ovserve.frontends.grpc.kserve import INFER, SERVICE, STREAM, InferenceService, handlers
 from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.reflected import make_pool
 from ovserve.frontends.grpc.rights import RightsCheck
@@ -34,7 +34,10 @@ from ovserve.shared_memory import SharedMemory
 # Health, readiness and metadata have threads of their own, so that they answer however busy the models are.
 _PROBE_THREADS = 4
 _MANAGEMENT_THREADS = 4
-_OWN_ARGUMENTS = {"grpc.so_reuseport": 0}  # else a second server starts silently and takes half of the connections
+_OWN_ARGUMENTS = {
+    "grpc.so_reuseport": 0,  # else a second server starts silently and takes half of the connections
+    "grpc.experimental.tcp_read_chunk_size": 256 << 10,  # by itself 8 KiB: a large message comes in many small pieces
+}
 
 
 class CannotListen(OVServeError):
@@ -81,7 +84,7 @@ class GrpcServer:
         methods = handlers(service, *others)
         streams = Streams(service.answer_in_stream, self._infer_threads)
         methods[STREAM] = streams.handler()
-        methods["ModelInfer"].unary_unary.experimental_thread_pool = self._infer_threads
+        methods[INFER] = service.handler(self._infer_threads)
         # A load may take minutes: those who ask for one wait on threads of their own.
         management = ThreadPoolExecutor(_MANAGEMENT_THREADS, thread_name_prefix="grpc-management")
         for name in ("RepositoryModelLoad", "RepositoryModelUnload"):

@@ -1,0 +1,161 @@
+"""The common form of a ModelInferRequest, read from its bytes; the message class reads every other one.
+
+Through the message class a payload is copied twice: into the message, and out of it. Here it stays where it is.
+Source: protobuf's encoding (https://protobuf.dev/programming-guides/encoding) and KServe v2's field numbers.
+"""
+
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+
+from ovserve import tensor_bytes
+from ovserve.errors import InvalidInput
+from ovserve.frontends.limits import check_shape, parse_version
+from ovserve.requests import InferRequest
+from ovserve.tensors import BY_KSERVE, DType, Shape, Tensor
+
+# Tags of one byte each: a field's number, and 2 for that a length and so many bytes follow.
+_MODEL_NAME, _MODEL_VERSION, _ID = 0x0A, 0x12, 0x1A
+_INPUTS, _OUTPUTS, _RAW = 0x2A, 0x32, 0x3A
+_NAME, _DATATYPE, _SHAPE = 0x0A, 0x12, 0x1A
+
+_MOST = 1 << 31  # neither a length nor a dimension has as many
+_REMEMBERED_BYTES = 512  # an input without its contents is shorter, of all but strange models
+
+_Head = tuple[str, DType, Shape, int]
+
+
+class _Uncommon(Exception):
+    """The message class has to read it, or to refuse it."""
+
+
+def read(data: bytes) -> InferRequest | None:
+    """Read names, version, id, outputs by name, and inputs with raw contents; None for a request with anything else.
+
+    Nor does it refuse anything: None is for what is wrong too, so that one place says what that is. Numbers are views
+    on `data`, copied only where they lie so that their type could not be read in place.
+    """
+    try:
+        return _request(data)
+    except (_Uncommon, IndexError, UnicodeDecodeError, InvalidInput):
+        return None
+
+
+def _request(data: bytes) -> InferRequest:
+    texts = {_MODEL_NAME: "", _MODEL_VERSION: "", _ID: ""}
+    heads: list[_Head] = []
+    contents: list[tuple[int, int]] = []
+    outputs: list[str] = []
+    at, end = 0, len(data)
+    while at < end:
+        tag = data[at]
+        begin, at = _span(data, at + 1, end)
+        if tag == _RAW:
+            contents.append((begin, at))
+        elif tag == _INPUTS:
+            part = data[begin:at]
+            heads.append(_remembered(part) if at - begin <= _REMEMBERED_BYTES else _head(part))
+        elif tag in texts:
+            texts[tag] = data[begin:at].decode()
+        elif tag == _OUTPUTS:
+            outputs.append(_only_name(data[begin:at]))
+        else:
+            raise _Uncommon
+    model = texts[_MODEL_NAME]
+    version = parse_version(texts[_MODEL_VERSION], model)
+    return InferRequest(model, _inputs(data, heads, contents), version, frozenset(outputs) or None, texts[_ID])
+
+
+def _inputs(data: bytes, heads: list[_Head], contents: list[tuple[int, int]]) -> dict[str, Tensor]:
+    if len(heads) != len(contents):
+        raise _Uncommon
+    inputs: dict[str, Tensor] = {}
+    for (name, dtype, shape, count), (begin, end) in zip(heads, contents, strict=True):
+        if dtype is DType.BYTES:
+            array = tensor_bytes.read(memoryview(data)[begin:end], dtype, shape, "")
+        elif end - begin == count * dtype.numpy.itemsize:
+            array = np.frombuffer(data, dtype.numpy, count, begin).reshape(shape)
+            if not array.flags.aligned:  # which compiled code may take for granted
+                array = array.copy()
+        else:
+            raise _Uncommon
+        inputs[name] = Tensor(dtype, array)
+    if len(inputs) != len(heads):
+        raise _Uncommon
+    return inputs
+
+
+def _head(part: bytes) -> _Head:
+    """Read an input that has a name, a datatype and a shape, and how many elements that makes."""
+    name = datatype = ""
+    shape: Shape = ()
+    at, end = 0, len(part)
+    while at < end:
+        tag = part[at]
+        begin, at = _span(part, at + 1, end)
+        if tag == _NAME:
+            name = part[begin:at].decode()
+        elif tag == _DATATYPE:
+            datatype = part[begin:at].decode()
+        elif tag == _SHAPE and not shape:
+            shape = _numbers(part, begin, at)
+        else:
+            raise _Uncommon
+    dtype = BY_KSERVE.get(datatype)
+    if dtype is None:
+        raise _Uncommon
+    check_shape(shape, dtype, "")
+    return name, dtype, shape, prod(shape)
+
+
+_remembered = lru_cache(1024)(_head)  # clients send the same ones again and again
+
+
+def _only_name(part: bytes) -> str:
+    name = ""
+    at, end = 0, len(part)
+    while at < end:
+        if part[at] != _NAME:
+            raise _Uncommon
+        begin, at = _span(part, at + 1, end)
+        name = part[begin:at].decode()
+    return name
+
+
+def _numbers(part: bytes, at: int, end: int) -> Shape:
+    found = []
+    while at < end:
+        number, at = _varint(part, at)
+        found.append(number)
+    if at != end:
+        raise _Uncommon
+    return tuple(found)
+
+
+def _span(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """Read a length, and tell where what it measures begins and ends."""
+    length = data[at]
+    at += 1
+    if length > 0x7F:  # noqa: PLR2004 - more bytes follow
+        length, at = _varint(data, at - 1)
+    if at + length > end:
+        raise _Uncommon
+    return at, at + length
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """Read a number of up to 31 bits, and tell where it ends."""
+    number = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        if byte <= 0x7F:  # noqa: PLR2004 - the last one
+            break
+        shift += 7
+        if shift > 28:  # noqa: PLR2004
+            raise _Uncommon
+    if number >= _MOST:
+        raise _Uncommon
+    return number, at

@@ -1,0 +1,138 @@
+"""The bytes of a request, read with the message class and without it: both read the same."""
+
+import numpy as np
+import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tritonclient.grpc import service_pb2 as pb
+
+from barrage import mutated
+from mutated_requests import ON_FIELDS, seeds
+from ovserve.errors import InvalidInput
+from ovserve.frontends.grpc import codec, request_bytes
+from ovserve.requests import InferRequest
+from ovserve.shared_memory import SharedMemory
+from wire_server import request, texts
+
+MEMORY = SharedMemory(is_open=True)
+
+
+def by_message(data: bytes) -> InferRequest | None:
+    try:
+        return codec.decode(pb.ModelInferRequest.FromString(data), MEMORY)
+    except (DecodeError, InvalidInput):
+        return None
+
+
+def assert_both_agree(data: bytes) -> bool:
+    """Tell whether the bytes alone were enough."""
+    found = request_bytes.read(data)
+    if found is None:
+        return False
+    expected = by_message(data)
+    assert expected is not None, "only the message class may refuse, and it does"
+    for field in ("model", "version", "outputs", "id", "classification", "parameters", "sequence", "timeout_us"):
+        assert getattr(found, field) == getattr(expected, field)
+    assert list(found.inputs) == list(expected.inputs)
+    for name, tensor in expected.inputs.items():
+        assert found.inputs[name].dtype is tensor.dtype
+        assert found.inputs[name].shape == tensor.shape
+        assert found.inputs[name].data.tobytes() == tensor.data.tobytes() or tensor.data.dtype == object
+        if tensor.data.dtype == object:
+            assert found.inputs[name].data.tolist() == tensor.data.tolist()
+    return True
+
+
+def test_they_agree_on_damaged_requests() -> None:
+    read = [assert_both_agree(data) for data in mutated(seeds(), ON_FIELDS, seed=28, count=20_000)]
+    assert 1000 < sum(read) < 19_000
+
+
+def varint(number: int, longer: int) -> bytes:
+    """A number, in up to `longer` bytes more than it needs."""
+    digits = []
+    while number > 0x7F:
+        digits.append(number & 0x7F | 0x80)
+        number >>= 7
+    if longer:
+        return bytes([*digits, number | 0x80, *[0x80] * (longer - 1), 0])
+    return bytes([*digits, number])
+
+
+@st.composite
+def fields(draw: st.DrawFn, contents: dict[int, st.SearchStrategy[bytes]]) -> bytes:
+    """Fields in any order, any number of times, of the number given, lengths sometimes longer than they need be."""
+    parts = []
+    for _ in range(draw(st.integers(0, 6))):
+        number = draw(st.sampled_from(sorted(contents)))
+        content = draw(contents[number])
+        length = len(content) if draw(st.integers(0, 30)) else draw(st.integers(0, 300))
+        parts += [bytes([number << 3 | 2]), varint(length, draw(st.sampled_from([0, 0, 0, 1, 3, 9]))), content]
+    return b"".join(parts)
+
+
+WORDS = st.sampled_from([b"", b"x", b"y", b"1", b"\xc3\xa4", b"\xff", b"\xed\xa0\x80", b"\0", b"\xf4\x90\x80\x80"])
+DATATYPES = st.sampled_from([b"FP32", b"UINT8", b"BYTES", b"INT64", b"FP8", b""])
+NUMBERS = st.sampled_from([0, 1, 2, 3, 2**31 - 1, 2**31, 2**35, 2**63, 2**64 - 1])
+SHAPES = st.lists(st.builds(varint, NUMBERS, st.sampled_from([0, 0, 1, 4])), max_size=3).map(b"".join)
+RAW = st.sampled_from([b"", b"\1", b"\0\0\0\0", b"\1\0\0\0x", b"1234", b"12345678", b"\1\0\0\0x\0\0\0\0"])
+INPUT = fields({1: WORDS, 2: DATATYPES, 3: SHAPES, 4: WORDS})
+OUTPUT = fields({1: WORDS, 2: WORDS})
+REQUEST = fields({1: WORDS, 2: WORDS, 3: WORDS, 4: WORDS, 5: INPUT, 6: OUTPUT, 7: RAW, 9: WORDS})
+
+
+@given(REQUEST)
+@settings(max_examples=3000, deadline=None)
+def test_they_agree_on_fields_in_any_order(data: bytes) -> None:
+    assert_both_agree(data)
+
+
+@given(st.binary(max_size=60))
+@settings(max_examples=1000, deadline=None)
+def test_they_agree_on_bytes_of_any_kind(data: bytes) -> None:
+    assert_both_agree(data)
+
+
+@pytest.mark.parametrize("pieces", range(1, 40))
+def test_a_request_that_was_cut_is_left_to_the_message_class(pieces: int) -> None:
+    data = request("dyn", {"a": np.ones((1, 4), np.float32)}).SerializeToString()
+    assert request_bytes.read(data[: -len(data) * pieces // 40]) is None or assert_both_agree(data)
+
+
+def test_the_common_form_is_read_from_its_bytes() -> None:
+    asked = request("m", {"x": np.ones((2, 3), np.int32), "t": texts(b"a", b"")}, id="7", model_version="2")
+    asked.outputs.add(name="y")
+    assert assert_both_agree(asked.SerializeToString())
+
+
+def test_numbers_stay_where_they_are_but_where_they_lie_askew() -> None:
+    for length in range(8):
+        data = request("m" * length, {"x": np.arange(100_000, dtype=np.float32)}).SerializeToString()
+        found = request_bytes.read(data)
+        assert found is not None
+        array = found.inputs["x"].data
+        address = np.frombuffer(data, np.uint8).ctypes.data
+        inside = address <= array.ctypes.data < address + len(data)
+        assert inside == ((address + len(data) - array.nbytes) % 4 == 0)
+        assert array.flags.aligned
+
+
+@pytest.mark.parametrize("field", ["parameters", "typed", "askew", "elsewhere", "twice", "none"])
+def test_what_is_not_common_is_left_to_the_message_class(field: str) -> None:
+    message = request("m", {"x": np.ones(2, np.float32)})
+    if field == "parameters":
+        message.parameters["priority"].int64_param = 1
+    elif field == "typed":
+        del message.raw_input_contents[:]
+        message.inputs[0].contents.fp32_contents.extend([1, 1])
+    elif field == "askew":
+        message.raw_input_contents[0] += b"\0"
+    elif field == "elsewhere":
+        message.inputs[0].parameters["shared_memory_region"].string_param = "r"
+    elif field == "twice":
+        message.inputs.add().CopyFrom(message.inputs[0])
+        message.raw_input_contents.append(message.raw_input_contents[0])
+    else:
+        del message.raw_input_contents[:]
+    assert request_bytes.read(message.SerializeToString()) is None
