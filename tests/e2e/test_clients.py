@@ -112,8 +112,9 @@ def test_metadata_config_and_index_agree(client: triton.InferenceServerClient) -
 
 def test_server_metadata_names_only_extensions_that_are_there(client: triton.InferenceServerClient) -> None:
     metadata = client.get_server_metadata(as_json=True)
-    extensions = ["classification", "model_configuration", "model_repository", "model_repository(unload_dependents)"]
-    extensions += ["statistics", "system_shared_memory", "trace", "logging"]
+    extensions = ["classification", "logging", "model_configuration", "model_repository"]
+    extensions += ["model_repository(unload_dependents)", "parameters", "schedule_policy", "sequence", "statistics"]
+    extensions += ["system_shared_memory", "trace"]
     assert (metadata["name"], metadata["extensions"]) == ("ovserve", extensions)
 
 

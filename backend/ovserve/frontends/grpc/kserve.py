@@ -14,6 +14,7 @@ from tritonclient.grpc import service_pb2 as pb
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError, Unsupported
+from ovserve.frontends.extensions import EXTENSIONS
 from ovserve.frontends.grpc import codec, request_bytes, response_bytes, shared_memory
 from ovserve.frontends.grpc.answering import answering, refusing
 from ovserve.frontends.grpc.model_statistics import model_statistics
@@ -28,16 +29,6 @@ from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION
 
 SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
-EXTENSIONS = (
-    "classification",
-    "model_configuration",
-    "model_repository",
-    "model_repository(unload_dependents)",
-    "statistics",
-    "system_shared_memory",
-    "trace",
-    "logging",
-)
 INFER, STREAM = "ModelInfer", "ModelStreamInfer"
 REQUEST = "inference.ModelInferRequest"
 DOOR = Door("KServe", "gRPC")

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ovserve.errors import NotReady, OVServeError
+from ovserve.frontends.extensions import EXTENSIONS
 from ovserve.frontends.rest import infer_request, infer_response, strict_json
 from ovserve.frontends.rest.answers import json_answer, refusal
 from ovserve.frontends.rest.body import decompressed, header_length, read_body
@@ -29,18 +30,6 @@ from ovserve.requests import Door
 from ovserve.seeing.watch import Watch
 from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION as SERVER_VERSION
-
-EXTENSIONS = (
-    "binary_tensor_data",
-    "classification",
-    "logging",
-    "model_configuration",
-    "model_repository",
-    "model_repository(unload_dependents)",
-    "statistics",
-    "system_shared_memory",
-    "trace",
-)
 
 DOOR = Door("KServe", "REST")
 
@@ -89,7 +78,9 @@ class KServe:
 
     async def server(self, _request: Request) -> Response:
         """What the server is."""
-        return json_answer({"name": "ovserve", "version": SERVER_VERSION, "extensions": EXTENSIONS})
+        return json_answer(
+            {"name": "ovserve", "version": SERVER_VERSION, "extensions": ["binary_tensor_data", *EXTENSIONS]}
+        )
 
     async def model_ready(self, request: Request) -> Response:
         """Whether a model would answer now."""
