@@ -113,9 +113,10 @@ def together(address: str, parts: Sequence[np.ndarray]) -> list[list[list[float]
         return list(threads.map(answer, parts))
 
 
-def test_sixteen_clients_are_one_execution(serve: Serve, repository: Path) -> None:
+@pytest.mark.parametrize("isolation", ["in_process", "process"])
+def test_sixteen_clients_are_one_execution(serve: Serve, repository: Path, isolation: str) -> None:
     write(repository, "max_batch_size: 16 " + WAITING % "")
-    server = serve("--model_repository", str(repository))
+    server = serve("--model_repository", str(repository), "--python_model_isolation", isolation)
     assert together(server.address, [rows(n) for n in range(16)]) == [[[n, 16]] for n in range(16)]
     assert counted(server) == (16, 16, 1, {16: 1})
     assert "has no effect" not in server.log

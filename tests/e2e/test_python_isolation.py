@@ -73,3 +73,26 @@ def test_a_killed_server_leaves_no_process_behind(tmp_path: Path) -> None:
     os.kill(server.process.pid, signal.SIGKILL)
     server.stop()
     settled(lambda: gone(worker) and gone(child))
+
+
+WHOLE = """
+backend: "python"
+input [ { name: "x" data_type: TYPE_FP32 dims: [ -1 ] } ]
+output [ { name: "y" data_type: TYPE_FP32 dims: [ -1 ] } ]
+"""
+
+
+@pytest.mark.parametrize("isolation", ["in_process", "process"])
+def test_nobody_is_asked_to_complete_what_is_to_be_whole(tmp_path: Path, isolation: str) -> None:
+    """`--disable_auto_complete_config`, as in Triton."""
+    (tmp_path / "m/1").mkdir(parents=True)
+    (tmp_path / "m/config.pbtxt").write_text(WHOLE)
+    asked = source().replace("return config", "raise ValueError('asked')")
+    (tmp_path / "m/1/model.py").write_text(asked)
+    flags = ("--disable_auto_complete_config", "--python_model_isolation", isolation)
+    server = ServerProcess("--model_repository", str(tmp_path), *flags)
+    x = triton.InferInput("x", [2], "FP32")
+    x.set_data_from_numpy(np.array([1, 2], np.float32))
+    with triton.InferenceServerClient(server.address) as client:
+        assert client.infer("m", [x]).as_numpy("y").tolist() == [2, 4]
+    assert server.stop() == 0

@@ -85,7 +85,7 @@ class TritonConfig:
 
     `settings` are fields of `ModelConfig`, by name; `file_name` is the model's, empty where it is to be found;
     `pads_batch` says that a model with a fixed batch gets it whole; `pipeline` is what an ensemble runs; `document` is
-    the whole as it was read.
+    the whole as it was read, and `is_completed` that no model has to complete it.
     """
 
     name: str
@@ -103,3 +103,4 @@ class TritonConfig:
     sequences: SequenceBatching | None = None
     warnings: tuple[str, ...] = ()
     document: Document = field(default_factory=dict)
+    is_completed: bool = False

@@ -61,7 +61,7 @@ class ConfigFiles:
             raise known.declared
         if self._whole:
             check_whole(known.declared, path)
-        return known.declared
+        return replace(known.declared, is_completed=self._whole)
 
     def _path(self, folder: Path) -> Path:
         other = folder / _OTHERS / f"{self._name}.pbtxt"

@@ -33,7 +33,8 @@ def load_instances(
 
     Each has modules of its own, as it would in a process of its own; see `load_python` for the rest.
     """
-    first = load_python(file, config, name=name, version=version, host=host)
+    whole = ModelConfig(name, config.document).as_dict() if config.is_completed else None
+    first = load_python(file, config, name=name, version=version, host=host, completed=whole)
     instances = [first]
     try:
         for instance in instance_names(first.document, name)[1:]:

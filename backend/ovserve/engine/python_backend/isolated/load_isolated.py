@@ -8,6 +8,7 @@ from pathlib import Path
 from ovserve.config.declared import TritonConfig
 from ovserve.config.model import STUCK_S
 from ovserve.engine.python_backend.alone import Alone
+from ovserve.engine.python_backend.auto_complete import ModelConfig as Completable
 from ovserve.engine.python_backend.instance import Host
 from ovserve.engine.python_backend.instance_names import instance_names
 from ovserve.engine.python_backend.isolated.process_instance import ProcessInstance
@@ -34,7 +35,9 @@ def load_isolated(
     if not file.is_file():
         raise LoadFailed(f"'{file.name}' is not there", file)
     host = host or Alone()
-    first = ProcessInstance(Part(file.absolute(), name, version, config.document), host, stuck_s=stuck_s)
+    document = Completable(name, config.document).as_dict() if config.is_completed else config.document
+    whole = Part(file.absolute(), name, version, document, is_completed=config.is_completed)
+    first = ProcessInstance(whole, host, stuck_s=stuck_s)
     part = Part(file.absolute(), name, version, first.document, is_completed=True)
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="python-start") as threads:
         others = [
