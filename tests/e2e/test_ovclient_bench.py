@@ -39,3 +39,13 @@ def test_bench_with_tensors_in_shared_memory(serve: Serve) -> None:
     assert level["requests"] > 0
     assert level["errors"] == {}
     assert list(Path("/dev/shm").glob("ovclient_*")) == []  # noqa: S108
+
+
+def test_bench_through_one_stream(serve: Serve) -> None:
+    server = serve("--model_name", "resnet", "--model_path", str(MODEL))
+    flags = ["--streaming", "--concurrency", "4", "--processes", "1", "--duration", "0.5", "--warm_up", "0.1", "--json"]
+    done = ovclient(server, "bench", "resnet", *flags)
+    assert (done.returncode, done.stderr) == (0, "")
+    (level,) = json.loads(done.stdout)["levels"]
+    assert level["requests"] > 4
+    assert level["errors"] == {}

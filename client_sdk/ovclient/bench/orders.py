@@ -10,10 +10,14 @@ from ovclient.bench.raw_client import Finished
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """First word to a worker: the arguments of its clients and the request they send; answered with True."""
+    """First word to a worker: the arguments of its clients, the request they send, and whether through one stream.
+
+    Answered with True.
+    """
 
     client: dict[str, Any] = field(repr=False)  # there may be a key in it
     request: Finished = field(repr=False)
+    streaming: bool = False
 
 
 @dataclass(frozen=True, slots=True)

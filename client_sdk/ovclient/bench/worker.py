@@ -1,4 +1,4 @@
-"""A worker process: some of the clients of a crew, each in a thread, with a connection of its own."""
+"""A worker process: some of the clients of a crew, each in a thread, with a connection (or all in one stream)."""
 
 import os
 import sys
@@ -12,6 +12,7 @@ from ovclient.bench.concurrency import MAX_CLIENTS
 from ovclient.bench.loop import Tally, Window, closed_loop
 from ovclient.bench.orders import Measure, Outcome, Setup, Stop, WarmUp, receive, send
 from ovclient.bench.raw_client import RawClient, raw_client
+from ovclient.bench.raw_stream import RawStreamClient
 
 
 class Worker:
@@ -28,13 +29,18 @@ class Worker:
         if isinstance(order, Measure):
             return self._run(Window(order.begin_ns, order.seconds))
         self._hang_up()
-        self._clients = [raw_client(self._setup.client) for _ in range(order.clients)]
+        self._clients = self._connect(order.clients)
         return self._run(Window(time.perf_counter_ns(), order.seconds))
 
     def stop(self) -> None:
         self._stopped = True
         self._window.stop()
         self._hang_up()
+
+    def _connect(self, clients: int) -> list[RawClient]:
+        if self._setup.streaming:
+            return [RawStreamClient(**self._setup.client)] * clients
+        return [raw_client(self._setup.client) for _ in range(clients)]
 
     def _hang_up(self) -> None:
         for client in self._clients:

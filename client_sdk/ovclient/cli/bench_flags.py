@@ -31,6 +31,8 @@ class BenchFlags:
     """Values of an input, name=file.npy, or file.npy for a model of one input; may be repeated; sent as they are."""
     shared_memory: Literal["none", "system"] = "none"
     """Where inputs and outputs lie: in the messages, or in the shared memory of this machine, the server's too."""
+    streaming: Annotated[bool, Parameter(negative=())] = False
+    """Send through one ModelStreamInfer stream of each client process."""
     processes: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
     """Client processes; if not given one, or more, up to the number of cores, if warming up shows it too busy."""
     json: JsonFlag = False

@@ -26,6 +26,8 @@ def run(model: str, version: str, flags: BenchFlags, server: Connection, report:
     """Measure each level and report; after Ctrl-C what was measured so far is reported."""
     if server.is_rest and flags.shared_memory != "none":
         raise WrongUsage("--shared_memory is measured over gRPC only: leave out --http_address and --http_port.")
+    if server.is_rest and flags.streaming:
+        raise WrongUsage("--streaming is measured over gRPC only: leave out --http_address and --http_port.")
     flags.check_times()
     levels, shapes, files = flags.levels(), flags.shapes(), [read_file(text) for text in flags.input]
     with server.client() as client:
@@ -42,7 +44,7 @@ def run(model: str, version: str, flags: BenchFlags, server: Connection, report:
     with _request(call.request, flags, server, answer) as request:
         size = size_bytes(request)
         report.start(Header(model, answer.version or version, address, tensors, size, levels, *times_s))
-        _measure(levels, flags, Setup(server.settings(), request), report)
+        _measure(levels, flags, Setup(server.settings(), request, flags.streaming), report)
 
 
 @contextmanager
