@@ -10,6 +10,9 @@ from typing import Protocol, TypeAlias
 from ovserve.ran import Ran
 from ovserve.tensors import Tensor, TensorSpec
 
+# CPython takes no longer timeout for a lock (threading.TIMEOUT_MAX); a year is for ever here.
+FOREVER_S = 365 * 24 * 3600.0
+
 Parameter: TypeAlias = bool | int | float | str
 
 

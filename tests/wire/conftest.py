@@ -2,8 +2,11 @@ from collections.abc import Iterator
 
 import pytest
 
+import small_models
 import wire_server
 from http_door import HttpDoor
+from ovserve.config.settings import Settings
+from ovserve.core import Core, compose
 from server_process import ServerProcess
 from wire_server import Wire
 
@@ -41,3 +44,14 @@ def door(server: ServerProcess) -> Iterator[HttpDoor]:
     assert [output["data"] for output in answer.json["outputs"]] == [[2, 4, 6, 8], [0, 0, 0, 0]]
     door.assert_probes("dyn")
     door.close()
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory: pytest.TempPathFactory) -> Core:
+    """What a door of the test's own opens on."""
+    root = tmp_path_factory.mktemp("repository")
+    small_models.save(small_models.add_one([-1]), root / "grow/1")
+    core = compose(Settings(model_repository=(root,), model_control_mode="none"))
+    core.load()
+    core.dataplane.open()
+    return core

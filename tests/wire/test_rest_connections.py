@@ -11,8 +11,7 @@ import pytest
 
 import small_models
 from http_door import HttpDoor, with_binary
-from ovserve.config.settings import Settings
-from ovserve.core import Core, compose
+from ovserve.core import Core
 from ovserve.frontends.rest.server import RestServer
 from server_process import ServerProcess
 
@@ -22,16 +21,6 @@ PROBES = ("/v2/health/live", "/v2/health/ready", "/v2/models/grow/ready")
 FULL = "3 connections are being answered, as many as --rest_max_connections allows"
 
 Start = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def core(tmp_path_factory: pytest.TempPathFactory) -> Core:
-    root = tmp_path_factory.mktemp("repository")
-    small_models.save(small_models.add_one([-1]), root / "grow/1")
-    core = compose(Settings(model_repository=(root,), model_control_mode="none"))
-    core.load()
-    core.dataplane.open()
-    return core
 
 
 @pytest.fixture

@@ -12,10 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import small_models
 from http_door import HttpDoor, with_binary
-from ovserve.config.settings import Settings
-from ovserve.core import Core, compose
+from ovserve.core import Core
 from ovserve.frontends.rest.server import RestServer
 from server_process import ServerProcess
 
@@ -30,16 +28,6 @@ def head(*headers: bytes, method: bytes = b"POST", path: bytes = PATH) -> bytes:
 
 def status_of(answer: bytes) -> int:
     return int(answer.split(b" ", 2)[1])
-
-
-@pytest.fixture(scope="module")
-def core(tmp_path_factory: pytest.TempPathFactory) -> Core:
-    root = tmp_path_factory.mktemp("repository")
-    small_models.save(small_models.add_one([-1]), root / "grow/1")
-    core = compose(Settings(model_repository=(root,), model_control_mode="none"))
-    core.load()
-    core.dataplane.open()
-    return core
 
 
 @pytest.fixture(scope="module")

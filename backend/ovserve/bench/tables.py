@@ -3,9 +3,10 @@
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 
+from ovserve.bench.cells import ms, rate, ratio, whole
 from ovserve.bench.probing import ANY
 from ovserve.bench.records import Run, Setup
-from ovserve.bench.summary import Against, Spread, Summary, summarize
+from ovserve.bench.summary import Against, Summary, summarize
 
 Row = tuple[str, Callable[[Summary], str]]
 
@@ -44,14 +45,14 @@ def _cells(run: Run, one: Summary) -> list[str]:
     return [
         f"{run.subject.name}, {settings}" if settings else run.subject.name,
         str(one.clients),
-        _rate(one.limit.limit),
-        _rate(one.served),
-        _ratio(one.limit.of_limit),
-        _ratio(one.limit.of_bound),
-        _matched(one, lambda it: _ratio(it.of_bound)),
-        _whole(one.server_cpu_us),
-        _whole(one.client_cpu_us),
-        f"{_ms(one.p50_ms)} / {_ms(one.p99_ms)}",
+        rate(one.limit.limit),
+        rate(one.served),
+        ratio(one.limit.of_limit),
+        ratio(one.limit.of_bound),
+        _matched(one, lambda it: ratio(it.of_bound)),
+        whole(one.server_cpu_us),
+        whole(one.client_cpu_us),
+        f"{ms(one.p50_ms)} / {ms(one.p99_ms)}",
     ]
 
 
@@ -76,27 +77,27 @@ def _setup(setup: Setup) -> str:
 
 def _rows(summaries: Sequence[Summary]) -> list[Row]:
     rows: list[Row] = [
-        ("limit, requests/s", lambda one: _rate(one.limit.limit)),
-        ("echo, requests/s", lambda one: _rate(one.echo)),
-        ("served, requests/s", lambda one: _rate(one.served)),
-        ("served/limit", lambda one: _ratio(one.limit.of_limit)),
-        ("transport bound", lambda one: _ratio(one.limit.bound)),
-        ("served/bound", lambda one: _ratio(one.limit.of_bound)),
+        ("limit, requests/s", lambda one: rate(one.limit.limit)),
+        ("echo, requests/s", lambda one: rate(one.echo)),
+        ("served, requests/s", lambda one: rate(one.served)),
+        ("served/limit", lambda one: ratio(one.limit.of_limit)),
+        ("transport bound", lambda one: ratio(one.limit.bound)),
+        ("served/bound", lambda one: ratio(one.limit.of_bound)),
     ]
     if any(one.matched for one in summaries):
         rows += [
-            ("matched limit, requests/s", lambda one: _matched(one, lambda it: _rate(it.limit))),
-            ("served/matched limit", lambda one: _matched(one, lambda it: _ratio(it.of_limit))),
-            ("served/matched bound", lambda one: _matched(one, lambda it: _ratio(it.of_bound))),
+            ("matched limit, requests/s", lambda one: _matched(one, lambda it: rate(it.limit))),
+            ("served/matched limit", lambda one: _matched(one, lambda it: ratio(it.of_limit))),
+            ("served/matched bound", lambda one: _matched(one, lambda it: ratio(it.of_bound))),
         ]
     return [
         *rows,
-        ("limit CPU, us/request", lambda one: _whole(one.limit.limit_cpu_us)),
-        ("echo and client CPU, us/request", lambda one: _whole(one.echo_cpu_us)),
-        ("server CPU, us/request", lambda one: _whole(one.server_cpu_us)),
-        ("client CPU, us/request", lambda one: _whole(one.client_cpu_us)),
-        ("p50, ms", lambda one: _ms(one.p50_ms)),
-        ("p99, ms", lambda one: _ms(one.p99_ms)),
+        ("limit CPU, us/request", lambda one: whole(one.limit.limit_cpu_us)),
+        ("echo and client CPU, us/request", lambda one: whole(one.echo_cpu_us)),
+        ("server CPU, us/request", lambda one: whole(one.server_cpu_us)),
+        ("client CPU, us/request", lambda one: whole(one.client_cpu_us)),
+        ("p50, ms", lambda one: ms(one.p50_ms)),
+        ("p99, ms", lambda one: ms(one.p99_ms)),
     ]
 
 
@@ -125,19 +126,3 @@ def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
         for row in table
     ]
-
-
-def _rate(value: Spread) -> str:
-    return f"{value.median:.1f} ({value.low:.1f}..{value.high:.1f})"
-
-
-def _ratio(value: Spread) -> str:
-    return f"{value.median:.2f} ({value.low:.2f}..{value.high:.2f})"
-
-
-def _whole(value: Spread) -> str:
-    return f"{value.median:.0f} ({value.low:.0f}..{value.high:.0f})"
-
-
-def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"

@@ -10,12 +10,9 @@ from math import inf
 from typing import Generic, TypeVar
 
 from ovserve.errors import Cancelled, DeadlineExceeded, Overloaded
-from ovserve.requests import Caller
+from ovserve.requests import FOREVER_S, Caller
 
 SlotT = TypeVar("SlotT")
-
-# CPython takes no longer timeout for a lock (threading.TIMEOUT_MAX); a year is for ever here.
-_FOREVER_S = 365 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +105,7 @@ class SlotPool(Generic[SlotT]):
             self._leave(waiter)()
         patience_s = caller.time_remaining()
         timeout_s = min(patience_s, inf if queue.timeout_s is None else queue.timeout_s)
-        waiter.woken.wait(min(timeout_s, _FOREVER_S))
+        waiter.woken.wait(min(timeout_s, FOREVER_S))
         with self._lock:
             if waiter.slot is not None:
                 return waiter.slot

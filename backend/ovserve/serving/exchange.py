@@ -6,11 +6,8 @@ from queue import Empty, SimpleQueue
 from ovserve.engine.python_backend.instance import Reply, Send
 from ovserve.errors import Cancelled, DeadlineExceeded, OVServeError
 from ovserve.observability.logs import get_logger
-from ovserve.requests import Caller
+from ovserve.requests import FOREVER_S, Caller
 from ovserve.serving.presence import Presence
-
-# CPython takes no longer timeout for a lock (threading.TIMEOUT_MAX); a year is for ever here.
-_FOREVER_S = 365 * 24 * 3600.0
 
 logger = get_logger("ovserve.python")
 
@@ -76,4 +73,4 @@ class Exchange:
 
 
 def _within(seconds: float) -> float:
-    return min(max(0.0, seconds), _FOREVER_S)
+    return min(max(0.0, seconds), FOREVER_S)

@@ -5,10 +5,9 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from ovserve.engine.crew import Crew
+from ovserve.requests import FOREVER_S
 from ovserve.serving.presence import Presence
 
-# CPython takes no longer timeout for a lock (threading.TIMEOUT_MAX); a year is for ever here.
-_FOREVER_S = 365 * 24 * 3600.0
 _CREW = Crew("python-execute")
 
 T = TypeVar("T")
@@ -22,6 +21,6 @@ def result_in_time(work: Callable[[], T], presence: Presence) -> T | None:
         if not part.add_callback(lambda: results.put(None)):
             results.put(None)
         try:
-            return results.get(timeout=min(max(0.0, part.time_remaining()), _FOREVER_S))
+            return results.get(timeout=min(max(0.0, part.time_remaining()), FOREVER_S))
         except Empty:
             return None

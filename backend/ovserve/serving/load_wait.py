@@ -4,15 +4,12 @@ import threading
 import time
 
 from ovserve.errors import Cancelled, DeadlineExceeded, NotReady
-from ovserve.requests import Caller
+from ovserve.requests import FOREVER_S, Caller
 from ovserve.serving.registry import Registry
 from ovserve.serving.servable import Servable
 
 # Each holds one of the frontend's threads.
 _MOST = 64
-
-# CPython takes no longer timeout for a lock (threading.TIMEOUT_MAX); a year is for ever here.
-_FOREVER_S = 365 * 24 * 3600.0
 
 
 class LoadWait:
@@ -48,7 +45,7 @@ class LoadWait:
 
     def _wait(self, name: str, version: int | None, caller: Caller, why: str) -> Servable:
         patience_s = caller.time_remaining()
-        until_s = time.monotonic() + min(self._seconds, patience_s, _FOREVER_S)
+        until_s = time.monotonic() + min(self._seconds, patience_s, FOREVER_S)
         gone = _Gone(self._changed)
         if not caller.add_callback(gone):
             gone()

@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 from ovserve.engine.refused import NOT_RESHAPED, CannotReshape, Refused
 from ovserve.errors import Cancelled, DeadlineExceeded, InferenceFailed, Overloaded, OVServeError, ShapeRefused
 from ovserve.observability.logs import get_logger
-from ovserve.requests import Caller
+from ovserve.requests import FOREVER_S, Caller
 from ovserve.serving.popularity import Popularity
 from ovserve.tensors import Shape, shape_text
 
@@ -23,8 +23,6 @@ _WORTH_COMPILING = 2
 # A compilation that nobody waits for is followed by a rest so many times as long: requests need the machine more.
 _REST = 4
 _REFUSALS_KEPT = 64
-# CPython takes no longer timeout for a lock (threading.TIMEOUT_MAX); a year is for ever here.
-_FOREVER_S = 365 * 24 * 3600.0
 
 logger = get_logger("ovserve.variants")
 
@@ -171,7 +169,7 @@ class Variants(Generic[V]):
             landed.set()
         patience_s = caller.time_remaining()
         timeout_s = min(patience_s, inf if self._queue_timeout_s is None else self._queue_timeout_s)
-        in_time = landed.wait(min(timeout_s, _FOREVER_S))
+        in_time = landed.wait(min(timeout_s, FOREVER_S))
         with self._changed:
             self._waiting -= 1
             flight.waiting.discard(landed)

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Iterator, Sequence
 
-from ovserve.bench.summary import Spread
+from ovserve.bench.cells import ms, rate, ratio, whole
 from peers import contestants as who
 from peers.records import Run
 from peers.summary import Line, Summary, summarize
@@ -24,7 +24,7 @@ def short(run: Run) -> str:
     for found in map(summarize, run.comparisons):
         ours = found.lines[who.OURS]
         peers = [_against(found, peer) for peer in _AGAINST]
-        rows.append([_title(found), _rate(ours.rate), _ratio(ours.of_limit), _ratio(found.of_bound), *peers])
+        rows.append([_title(found), rate(ours.rate), ratio(ours.of_limit), ratio(found.of_bound), *peers])
     return "\n".join([f"{_where(run)}:", "", *map(_row, rows)])
 
 
@@ -58,13 +58,13 @@ def _table(found: Summary) -> Iterator[str]:
 def _cells(line: Line) -> list[str]:
     return [
         line.by,
-        _rate(line.rate),
-        _ratio(line.of_limit),
-        _ratio(line.of_limit_by_cpu),
-        _ratio(line.ours_by_its),
-        _whole(line.cpu_us),
-        _ratio(line.cpu_ours_by_its),
-        f"{_ms(line.p50_ms)} / {_ms(line.p99_ms)}",
+        rate(line.rate),
+        ratio(line.of_limit),
+        ratio(line.of_limit_by_cpu),
+        ratio(line.ours_by_its),
+        whole(line.cpu_us),
+        ratio(line.cpu_ours_by_its),
+        f"{ms(line.p50_ms)} / {ms(line.p99_ms)}",
     ]
 
 
@@ -72,9 +72,7 @@ def _remarks(found: Summary) -> list[str]:
     comparison = found.comparison
     limit = f"{comparison.limit.config} with {comparison.limit.in_flight} in flight"
     lines = [f"- {comparison.message_bytes} bytes a request. Limit: {limit}."]
-    lines.append(
-        f"- Transport bound {_ratio(found.bound)} of the limit; ovserve {_ratio(found.of_bound)} of the bound."
-    )
+    lines.append(f"- Transport bound {ratio(found.bound)} of the limit; ovserve {ratio(found.of_bound)} of the bound.")
     for peer, trial in comparison.trials.items():
         tried = ", ".join(f"{way} {statistics.median(found):.1f}" for way, found in trial.requests_per_s.items())
         lines.append(f"- {peer}: {trial.chosen}" + (f" (tried, requests/s: {tried})" if ", " in tried else ""))
@@ -90,7 +88,7 @@ def _remarks(found: Summary) -> list[str]:
 
 
 def _against(found: Summary, peer: str) -> str:
-    return _ratio(found.lines[peer].ours_by_its) if peer in found.lines else "-"
+    return ratio(found.lines[peer].ours_by_its) if peer in found.lines else "-"
 
 
 def _title(found: Summary) -> str:
@@ -110,19 +108,3 @@ def _versions(run: Run) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _rate(value: Spread) -> str:
-    return f"{value.median:.1f} ({value.low:.1f}..{value.high:.1f})"
-
-
-def _ratio(value: Spread) -> str:
-    return f"{value.median:.2f} ({value.low:.2f}..{value.high:.2f})"
-
-
-def _whole(value: Spread) -> str:
-    return f"{value.median:.0f} ({value.low:.0f}..{value.high:.0f})"
-
-
-def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"

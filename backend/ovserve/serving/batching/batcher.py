@@ -12,7 +12,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from ovserve.config.dynamic_batching import DynamicBatching
 from ovserve.errors import Cancelled, DeadlineExceeded, NoTurn, Overloaded, OVServeError
-from ovserve.requests import Caller
+from ovserve.requests import FOREVER_S, Caller
 from ovserve.serving.batching.grouping import next_group, rules
 
 I = TypeVar("I")  # noqa: E741 - what is run
@@ -20,9 +20,6 @@ A = TypeVar("A")
 
 # What runs a group: an answer or an error for each, in their order.
 Run: TypeAlias = Callable[[Sequence[I]], Sequence[A | OVServeError]]
-
-# CPython takes no longer timeout for a lock (threading.TIMEOUT_MAX); a year is for ever here.
-_FOREVER_S = 365 * 24 * 3600.0
 
 
 class _State(Enum):
@@ -193,7 +190,7 @@ class Batcher(Generic[I, A]):
         if not waiter.delays:
             ends_s = min(ends_s, waiter.until_s)
         due_s = waiter.since_s + self._rules.delay_s if self._rules.delay_s else inf
-        while not waiter.woken.wait(min(max(0.0, min(ends_s, due_s) - monotonic()), _FOREVER_S)):
+        while not waiter.woken.wait(min(max(0.0, min(ends_s, due_s) - monotonic()), FOREVER_S)):
             now_s = monotonic()
             with self._lock:
                 if waiter.state is not _State.WAITING:
