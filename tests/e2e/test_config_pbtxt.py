@@ -171,6 +171,10 @@ WRONG = {
     ),
     "kind": ("instance_group [ { kind: KIND_GPU } ]", "only KIND_CPU and KIND_AUTO are supported, got KIND_GPU"),
     "number": ("max_batch_size: 3000000000", "config.pbtxt: line 1, column 17"),
+    "batching": (
+        "max_batch_size: 4 dynamic_batching { preferred_batch_size: 5 }",
+        "config.pbtxt: dynamic_batching: preferred_batch_size is 5, expected from 1 to max_batch_size 4",
+    ),
     "garbage": ("\x00", "config.pbtxt: line 1, column 1"),
     "large": ("# " + "x" * (1 << 20), "config.pbtxt is larger than 1048576 bytes"),
 }
