@@ -53,3 +53,17 @@ def serve() -> Iterator[Callable[..., ServerProcess]]:
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def serve_once() -> Iterator[Callable[..., ServerProcess]]:
+    """Start `ovserve` with these arguments unless a test of the module has: for tests that leave it as it was."""
+    started: dict[tuple[str, ...], ServerProcess] = {}
+
+    def start(*arguments: str, rest: bool = False) -> ServerProcess:
+        if (*arguments, str(rest)) not in started:
+            started[*arguments, str(rest)] = ServerProcess(*arguments, rest=rest)
+        return started[*arguments, str(rest)]
+
+    yield start
+    assert [server.stop() for server in started.values()] == [0] * len(started)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ def lines(server: ServerProcess | Seen, count: int) -> list[dict[str, Any]]:
         if len(found) >= count:
             return found[:count]
         assert time.monotonic() < until_s, server.log
+        threading.Event().wait(0.01)
 
 
 def _is_whole(line: str) -> bool:
