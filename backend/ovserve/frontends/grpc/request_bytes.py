@@ -30,7 +30,7 @@ class _Uncommon(Exception):
     """The message class has to read it, or to refuse it."""
 
 
-def read(data: bytes) -> InferRequest | None:
+def read(data: bytes | memoryview) -> InferRequest | None:
     """Read names, version, id, outputs by name, and inputs with raw contents; None for a request with anything else.
 
     Nor does it refuse anything: None is for what is wrong too, so that one place says what that is. Numbers are views
@@ -42,7 +42,7 @@ def read(data: bytes) -> InferRequest | None:
         return None
 
 
-def _request(data: bytes) -> InferRequest:
+def _request(data: bytes | memoryview) -> InferRequest:
     texts = {_MODEL_NAME: "", _MODEL_VERSION: "", _ID: ""}
     heads: list[_Head] = []
     contents: list[tuple[int, int]] = []
@@ -54,12 +54,12 @@ def _request(data: bytes) -> InferRequest:
         if tag == _RAW:
             contents.append((begin, at))
         elif tag == _INPUTS:
-            part = data[begin:at]
+            part = bytes(data[begin:at])
             heads.append(_remembered(part) if at - begin <= _REMEMBERED_BYTES else _head(part))
         elif tag in texts:
-            texts[tag] = data[begin:at].decode()
+            texts[tag] = bytes(data[begin:at]).decode()
         elif tag == _OUTPUTS:
-            outputs.append(_only_name(data[begin:at]))
+            outputs.append(_only_name(bytes(data[begin:at])))
         else:
             raise _Uncommon
     model = texts[_MODEL_NAME]
@@ -67,7 +67,7 @@ def _request(data: bytes) -> InferRequest:
     return InferRequest(model, _inputs(data, heads, contents), version, frozenset(outputs) or None, texts[_ID])
 
 
-def _inputs(data: bytes, heads: list[_Head], contents: list[tuple[int, int]]) -> dict[str, Tensor]:
+def _inputs(data: bytes | memoryview, heads: list[_Head], contents: list[tuple[int, int]]) -> dict[str, Tensor]:
     if len(heads) != len(contents):
         raise _Uncommon
     inputs: dict[str, Tensor] = {}
@@ -133,7 +133,7 @@ def _numbers(part: bytes, at: int, end: int) -> Shape:
     return tuple(found)
 
 
-def _span(data: bytes, at: int, end: int) -> tuple[int, int]:
+def _span(data: bytes | memoryview, at: int, end: int) -> tuple[int, int]:
     """Read a length, and tell where what it measures begins and ends."""
     length = data[at]
     at += 1
@@ -144,7 +144,7 @@ def _span(data: bytes, at: int, end: int) -> tuple[int, int]:
     return at, at + length
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
     """Read a number of up to 31 bits, and tell where it ends."""
     number = shift = 0
     while True:
