@@ -1,7 +1,7 @@
 """One OpenVINO infer request, with its input tensors: bind, run, copy out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
 
@@ -74,7 +74,7 @@ class Slot:
         except RuntimeError as error:
             raise InferenceFailed(reason(error)) from error
         taken_ns = perf_counter_ns() - begun_ns
-        return replace(ran, input_ns=ran.input_ns + brought_ns, output_ns=ran.output_ns + taken_ns), left
+        return ran._replace(input_ns=ran.input_ns + brought_ns, output_ns=ran.output_ns + taken_ns), left
 
     def _infer(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> Ran:
         begun_ns = perf_counter_ns()
