@@ -3,9 +3,9 @@
 A frontend translates; it never decides. Each method: decode, one call, encode.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -40,6 +40,8 @@ _NO_PLACES: Mapping[str, Window] = MappingProxyType({})
 
 Context = grpc.ServicerContext
 Message: TypeAlias = Any  # a pb.ModelInferRequest
+T = TypeVar("T")
+Write: TypeAlias = Callable[[InferResponse, Mapping[str, Window]], T]
 
 
 class InferenceService:
@@ -117,13 +119,20 @@ class InferenceService:
 
     def answer(self, data: bytes, context: Context) -> bytes:
         """Answer a message of ModelInfer."""
+        return self._answer(data, context, response_bytes.write)
+
+    def answer_in_parts(self, data: bytes, context: Context) -> list[response_bytes.Part]:
+        """Answer it in pieces of a message, which follow each other: large outputs are not copied into one."""
+        return self._answer(data, context, response_bytes.write_parts)
+
+    def _answer(self, data: bytes, context: Context, write: Write[T]) -> T:
         request_id = ""
         try:
             with self._dataplane.watch(DOOR) as watch:
                 request = _read(data)
                 request_id = request.id
                 wanted, places = self._wanted(request, context, watch)
-                return response_bytes.write(self._dataplane.infer(wanted, context, DOOR, watch), places)
+                return write(self._dataplane.infer(wanted, context, DOOR, watch), places)
         except Exception as error:  # noqa: BLE001 - told as a status, and logged where it is no known one
             told = known(error, REQUEST, request_id)
         abort(context, told, request_id)

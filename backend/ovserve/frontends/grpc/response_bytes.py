@@ -1,4 +1,4 @@
-"""A ModelInferResponse as the bytes it has on the wire, with one copy of the payload.
+"""A ModelInferResponse as the bytes it has on the wire, with one copy of the payload, or none where pieces will do.
 
 The message class would copy it twice: into the message, and out of it. It writes all the rest.
 """
@@ -40,6 +40,22 @@ def write(response: InferResponse, places: Mapping[str, Window]) -> bytes:
     that is more than a message carries.
     """
     return b"".join(_parts(response, places))
+
+
+def write_parts(response: InferResponse, places: Mapping[str, Window]) -> list[Part]:
+    """Write likewise, in as many pieces as there are large outputs and what lies between: those are not copied again.
+
+    They are views on the outputs, which must stay as they are until the pieces are sent.
+    """
+    pieces: list[Part] = []
+    small: list[Part] = []
+    for part in _parts(response, places):
+        if len(part) <= _SMALL:
+            small.append(part)
+        else:
+            pieces += (b"".join(small), part)
+            small = []
+    return [*pieces, b"".join(small)] if small else pieces
 
 
 def write_in_stream(response: InferResponse, places: Mapping[str, Window], *, final: bool) -> bytes:
