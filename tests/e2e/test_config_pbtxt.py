@@ -1,6 +1,7 @@
 """A Triton repository with its config.pbtxt files, served as it is."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,18 @@ import tritonclient.grpc as triton
 
 import small_models
 from client_process import ovclient
-from ovclient import InvalidRequest
+from ovclient import InvalidRequest, OVClientError
+from server_process import ServerProcess
 from watched import Watched, adding
 
 Start = Callable[..., Watched]
 
 
-def write(repository: Path, text: str, version: int = 1) -> Path:
-    """A model `m` that takes any batch of two numbers, and its config.pbtxt."""
-    small_models.save(small_models.add_one([-1, 2]), repository / f"m/{version}")
-    (repository / "m/config.pbtxt").write_text(text)
-    return repository / "m"
+def write(repository: Path, text: str, version: int = 1, name: str = "m") -> Path:
+    """A model that takes any batch of two numbers, and its config.pbtxt."""
+    small_models.save(small_models.add_one([-1, 2]), repository / name / str(version))
+    (repository / name / "config.pbtxt").write_text(text)
+    return repository / name
 
 
 BATCHED = """
@@ -134,37 +136,71 @@ def test_a_version_that_fails_its_warm_up_does_not_serve(watched: Start, reposit
     folder = write(repository, WARMED)
     (folder / "warmup").mkdir()
     (folder / "warmup/rows").write_bytes(bytes(16))
-    one = watched()
+    one = watched("--model_control_mode", "explicit", "--load_model", "m")  # which has no patience with young files
     one.wait_state("1", "READY")
     (folder / "warmup/rows").write_bytes(bytes(15))
     write(repository, WARMED, version=2)
     cause = "model_warmup 'two rows': 'warmup/rows' of shape [2,2] and datatype FP32 expects 16 bytes, got 15"
+    with pytest.raises(OVClientError, match=re.escape(cause)):
+        one.client.load_model("m")
     one.wait_state("2", "UNAVAILABLE", cause)
     assert one.client.infer("m", np.zeros((1, 2), np.float32))["y"].tolist() == [[1, 1]]
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("nope: 3", 'config.pbtxt: line 1, column 1: Message type "inference.ModelConfig" has no field named "nope".'),
-        ('name: "n"', "config.pbtxt names the model 'n', its folder 'm'"),
-        ("sequence_batching { iterative_sequence: true }", "sequence_batching.iterative_sequence is not supported"),
-        ('input [ { name: "z" data_type: TYPE_FP32 dims: [ 2 ] } ]', "config.pbtxt: configuration has an input 'z'"),
-        ('input [ { name: "x" data_type: TYPE_INT8 dims: [ -1, 2 ] } ]', "expects datatype TYPE_INT8 for input 'x'"),
-        ('parameters { key: "shape" value: { string_value: "x" } }', "config.pbtxt: parameter 'shape': 'x' is not"),
-        ("instance_group [ { kind: KIND_GPU } ]", "only KIND_CPU and KIND_AUTO are supported, got KIND_GPU"),
-        ("max_batch_size: 3000000000", "config.pbtxt: line 1, column 17"),
-        ("\x00", "config.pbtxt: line 1, column 1"),
-        ("# " + "x" * (1 << 20), "config.pbtxt is larger than 1048576 bytes"),
-    ],
-    ids=["field", "name", "sequence", "tensor", "datatype", "parameter", "kind", "number", "garbage", "large"],
-)
-def test_a_wrong_one_is_told_in_a_sentence(watched: Start, repository: Path, text: str, sentence: str) -> None:
-    write(repository, text)
-    small_models.save(adding(1), repository / "sound/1")
-    one = watched()
-    ((state, reason),) = one.rows().values()
+WRONG = {
+    "field": (
+        "nope: 3",
+        'config.pbtxt: line 1, column 1: Message type "inference.ModelConfig" has no field named "nope".',
+    ),
+    "name": ('name: "n"', "config.pbtxt names the model 'n', its folder 'name'"),
+    "sequence": (
+        "sequence_batching { iterative_sequence: true }",
+        "sequence_batching.iterative_sequence is not supported",
+    ),
+    "tensor": (
+        'input [ { name: "z" data_type: TYPE_FP32 dims: [ 2 ] } ]',
+        "config.pbtxt: configuration has an input 'z'",
+    ),
+    "datatype": (
+        'input [ { name: "x" data_type: TYPE_INT8 dims: [ -1, 2 ] } ]',
+        "expects datatype TYPE_INT8 for input 'x'",
+    ),
+    "parameter": (
+        'parameters { key: "shape" value: { string_value: "x" } }',
+        "config.pbtxt: parameter 'shape': 'x' is not",
+    ),
+    "kind": ("instance_group [ { kind: KIND_GPU } ]", "only KIND_CPU and KIND_AUTO are supported, got KIND_GPU"),
+    "number": ("max_batch_size: 3000000000", "config.pbtxt: line 1, column 17"),
+    "batching": (
+        "max_batch_size: 4 dynamic_batching { preferred_batch_size: 5 }",
+        "config.pbtxt: dynamic_batching: preferred_batch_size is 5, expected from 1 to max_batch_size 4",
+    ),
+    "garbage": ("\x00", "config.pbtxt: line 1, column 1"),
+    "large": ("# " + "x" * (1 << 20), "config.pbtxt is larger than 1048576 bytes"),
+}
+
+
+@pytest.fixture(scope="module")
+def folder_of_wrong_ones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("wrong")
+
+
+@pytest.fixture(scope="module")
+def wrong_ones(folder_of_wrong_ones: Path) -> Iterator[Watched]:
+    """A server with a model for each wrong configuration, and a sound one."""
+    for name, (text, _) in WRONG.items():
+        write(folder_of_wrong_ones, text, name=name)
+    small_models.save(adding(1), folder_of_wrong_ones / "sound/1")
+    one = Watched(ServerProcess("--model_repository", str(folder_of_wrong_ones)))
+    yield one
+    one.client.close()
+    assert one.server.stop() == 0
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_one_is_told_in_a_sentence(wrong_ones: Watched, folder_of_wrong_ones: Path, name: str) -> None:
+    ((state, reason),) = wrong_ones.rows(name).values()
     assert state == "UNAVAILABLE"
-    assert sentence in reason
-    assert str(repository) not in reason
-    assert one.answer("sound") == 1
+    assert WRONG[name][1] in reason
+    assert str(folder_of_wrong_ones) not in reason
+    assert wrong_ones.answer("sound") == 1

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 from counts import counted, metrics
+from on_request import OnRequest, on_request
 from server_process import ServerProcess
 
 Serve = Callable[..., ServerProcess]
@@ -81,12 +83,34 @@ class TritonPythonModel:
 """
 
 
-def write(root: Path, config: str, text: str = TOGETHER, *, of_input: str = "") -> Path:
-    folder = root / "m/1"
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnRequest]:
+    with on_request(tmp_path_factory.mktemp("batching"), "--metrics_enable", "--triton_metrics") as house:
+        yield house
+
+
+def write(root: Path, config: str, text: str = TOGETHER, *, name: str = "m", of_input: str = "") -> Path:
+    folder = root / name / "1"
     folder.mkdir(parents=True)
     (folder / "model.py").write_text(text)
-    (root / "m/config.pbtxt").write_text('backend: "python"' + TENSORS % of_input + config)
+    (root / name / "config.pbtxt").write_text('backend: "python"' + TENSORS % of_input + config)
     return folder
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that is served, and the folder of its version."""
+
+    server: ServerProcess
+    name: str
+    folder: Path
+
+
+def served(house: OnRequest, config: str, text: str = TOGETHER, *, of_input: str = "") -> Model:
+    name = house.name()
+    folder = write(house.root, config, text, name=name, of_input=of_input)
+    house.load(name)
+    return Model(house.server, name, folder)
 
 
 def tensors(x: np.ndarray) -> list[triton.InferInput]:
@@ -99,13 +123,13 @@ def rows(number: float, size: int = 1, columns: int = 1) -> np.ndarray:
     return np.full((size, columns), number, np.float32)
 
 
-def together(address: str, parts: Sequence[np.ndarray]) -> list[list[list[float]] | str]:
+def together(model: Model, parts: Sequence[np.ndarray]) -> list[list[list[float]] | str]:
     """Ask for all parts at the same time; an error as its sentence."""
 
     def answer(x: np.ndarray) -> list[list[float]] | str:
-        with triton.InferenceServerClient(address) as client:
+        with triton.InferenceServerClient(model.server.address) as client:
             try:
-                return client.infer("m", tensors(x), client_timeout=60).as_numpy("y").tolist()
+                return client.infer(model.name, tensors(x), client_timeout=60).as_numpy("y").tolist()
             except InferenceServerException as error:
                 return error.message()
 
@@ -117,53 +141,47 @@ def together(address: str, parts: Sequence[np.ndarray]) -> list[list[list[float]
 def test_sixteen_clients_are_one_execution(serve: Serve, repository: Path, isolation: str) -> None:
     write(repository, "max_batch_size: 16 " + WAITING % "")
     server = serve("--model_repository", str(repository), "--python_model_isolation", isolation)
-    assert together(server.address, [rows(n) for n in range(16)]) == [[[n, 16]] for n in range(16)]
+    model = Model(server, "m", repository / "m/1")
+    assert together(model, [rows(n) for n in range(16)]) == [[[n, 16]] for n in range(16)]
     assert counted(server) == (16, 16, 1, {16: 1})
     assert "has no effect" not in server.log
 
 
-def test_rows_count_and_not_requests(serve: Serve, repository: Path) -> None:
-    write(repository, "max_batch_size: 4 " + WAITING % "")
-    server = serve("--model_repository", str(repository))
-    assert together(server.address, [rows(1, 3), rows(2)]) == [[[1, 2]] * 3, [[2, 2]]]
-    assert counted(server) == (2, 4, 1, {4: 1})
+def test_rows_count_and_not_requests(house: OnRequest) -> None:
+    model = served(house, "max_batch_size: 4 " + WAITING % "")
+    assert together(model, [rows(1, 3), rows(2)]) == [[[1, 2]] * 3, [[2, 2]]]
+    assert counted(model.server, model.name) == (2, 4, 1, {4: 1})
 
 
-def test_groups_have_preferred_sizes(serve: Serve, repository: Path) -> None:
-    write(repository, "max_batch_size: 8 " + WAITING % "preferred_batch_size: [ 2, 4 ]")
-    server = serve("--model_repository", str(repository))
-    answers = together(server.address, [rows(n) for n in range(12)])
+def test_groups_have_preferred_sizes(house: OnRequest) -> None:
+    model = served(house, "max_batch_size: 8 " + WAITING % "preferred_batch_size: [ 2, 4 ]")
+    answers = together(model, [rows(n) for n in range(12)])
     assert [seen for seen in answers if isinstance(seen, str) or seen[0][1] not in {2, 4}] == []
-    assert set(counted(server)[3]) <= {2, 4}
+    assert set(counted(model.server, model.name)[3]) <= {2, 4}
 
 
-def test_a_model_may_ask_for_it_itself(serve: Serve, repository: Path) -> None:
-    folder = write(repository, "", HELD + COMPLETED)
-    server = serve("--model_repository", str(repository), "--metrics_enable", "--triton_metrics", rest=True)
-    with held(server, folder) as ask:
+def test_a_model_may_ask_for_it_itself(house: OnRequest) -> None:
+    model = served(house, "", HELD + COMPLETED)
+    with held(model) as ask:
         others = [ask(n) for n in (1, 2, 3, 4)]
-        wait_until_pending(server, 4)
+        wait_until_pending(model, 4)
     assert [other.result().tolist() for other in others] == [[[n, 4]] for n in (1, 2, 3, 4)]
 
 
-def test_without_it_each_request_is_executed_by_itself(serve: Serve, repository: Path) -> None:
-    write(repository, "max_batch_size: 4")
-    server = serve("--model_repository", str(repository))
-    assert together(server.address, [rows(n) for n in range(8)]) == [[[n, 1]] for n in range(8)]
-    assert counted(server)[:3] == (8, 8, 8)
+def test_without_it_each_request_is_executed_by_itself(house: OnRequest) -> None:
+    model = served(house, "max_batch_size: 4")
+    assert together(model, [rows(n) for n in range(8)]) == [[[n, 1]] for n in range(8)]
+    assert counted(model.server, model.name)[:3] == (8, 8, 8)
 
 
 @pytest.mark.parametrize(("of_input", "executions"), [("", 2), ("allow_ragged_batch: true", 1)])
-def test_other_shapes_are_in_a_group_where_they_are_allowed(
-    serve: Serve, repository: Path, of_input: str, executions: int
-) -> None:
+def test_other_shapes_are_in_a_group_where_they_are_allowed(house: OnRequest, of_input: str, executions: int) -> None:
     delay_us = 60_000_000 if of_input else 20_000
     batching = f"max_batch_size: 2 dynamic_batching {{ max_queue_delay_microseconds: {delay_us} }}"
-    write(repository, batching, of_input=of_input)
-    server = serve("--model_repository", str(repository))
+    model = served(house, batching, of_input=of_input)
     size = 3 - executions
-    assert together(server.address, [rows(1, columns=3), rows(2, columns=5)]) == [[[1, size]], [[2, size]]]
-    assert counted(server)[2] == executions
+    assert together(model, [rows(1, columns=3), rows(2, columns=5)]) == [[[1, size]], [[2, size]]]
+    assert counted(model.server, model.name)[2] == executions
 
 
 @pytest.mark.parametrize(
@@ -174,50 +192,46 @@ def test_other_shapes_are_in_a_group_where_they_are_allowed(
     ],
 )
 def test_what_concerns_no_single_request_is_an_error_for_all_of_the_group(
-    serve: Serve, repository: Path, bad: int, cause: str
+    house: OnRequest, bad: int, cause: str
 ) -> None:
-    write(repository, "max_batch_size: 3 " + WAITING % "")
-    server = serve("--model_repository", str(repository))
-    assert together(server.address, [rows(1), rows(bad), rows(2)]) == [f"model 'm' version 1: {cause}"] * 3
-    assert counted(server)[:3] == (0, 0, 0)
+    model = served(house, "max_batch_size: 3 " + WAITING % "")
+    assert together(model, [rows(1), rows(bad), rows(2)]) == [f"model '{model.name}' version 1: {cause}"] * 3
+    assert counted(model.server, model.name)[:3] == (0, 0, 0)
 
 
 @pytest.mark.parametrize("bad", [0, 1, 2])
-def test_an_error_among_the_responses_is_for_one(serve: Serve, repository: Path, bad: int) -> None:
-    write(repository, "max_batch_size: 3 " + WAITING % "")
-    server = serve("--model_repository", str(repository))
-    answers = together(server.address, [rows(2000 if n == bad else n) for n in range(3)])
-    assert answers == ["model 'm' version 1: too much" if n == bad else [[n, 3]] for n in range(3)]
-    assert counted(server) == (2, 2, 1, {3: 1})
+def test_an_error_among_the_responses_is_for_one(house: OnRequest, bad: int) -> None:
+    model = served(house, "max_batch_size: 3 " + WAITING % "")
+    answers = together(model, [rows(2000 if n == bad else n) for n in range(3)])
+    assert answers == [f"model '{model.name}' version 1: too much" if n == bad else [[n, 3]] for n in range(3)]
+    assert counted(model.server, model.name) == (2, 2, 1, {3: 1})
 
 
-def test_who_has_gone_is_not_in_the_group(serve: Serve, repository: Path) -> None:
-    write(repository, "max_batch_size: 3 " + WAITING % "")
-    server = serve("--model_repository", str(repository), "--metrics_enable", "--triton_metrics", rest=True)
-    with triton.InferenceServerClient(server.address) as client:
-        call = client.async_infer("m", tensors(rows(9)), lambda result, error: None)
-        wait_until_pending(server, 1)
+def test_who_has_gone_is_not_in_the_group(house: OnRequest) -> None:
+    model = served(house, "max_batch_size: 3 " + WAITING % "")
+    with triton.InferenceServerClient(model.server.address) as client:
+        call = client.async_infer(model.name, tensors(rows(9)), lambda result, error: None)
+        wait_until_pending(model, 1)
         call.cancel()
-        wait_until_pending(server, 0)
-    assert together(server.address, [rows(n) for n in range(3)]) == [[[n, 3]] for n in range(3)]
+        wait_until_pending(model, 0)
+    assert together(model, [rows(n) for n in range(3)]) == [[[n, 3]] for n in range(3)]
 
 
-def test_members_of_a_decoupled_group_answer_on_their_own(serve: Serve, repository: Path) -> None:
+def test_members_of_a_decoupled_group_answer_on_their_own(house: OnRequest) -> None:
     decoupled = "model_transaction_policy { decoupled: true } max_batch_size: 4"
-    write(repository, f"{decoupled} " + WAITING % "", INTERLEAVED)
-    server = serve("--model_repository", str(repository))
+    model = served(house, f"{decoupled} " + WAITING % "", INTERLEAVED)
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda number: streamed(server.address, number), range(4)))
+        found = list(threads.map(lambda number: streamed(model, number), range(4)))
     assert found == [[[[number, 4]]] * 2 for number in range(4)]
-    assert counted(server)[2] == 1
+    assert counted(model.server, model.name)[2] == 1
 
 
-def streamed(address: str, number: int) -> list[list[list[float]]]:
+def streamed(model: Model, number: int) -> list[list[list[float]]]:
     """What a stream brings for one request, up to the final response."""
     got: queue.SimpleQueue = queue.SimpleQueue()
-    with triton.InferenceServerClient(address) as client:
+    with triton.InferenceServerClient(model.server.address) as client:
         client.start_stream(callback=lambda result, error: got.put((result, error)))
-        client.async_stream_infer("m", tensors(rows(number)))
+        client.async_stream_infer(model.name, tensors(rows(number)))
         found, is_final = [], False
         while not is_final:
             result, error = got.get(timeout=60)
@@ -229,21 +243,21 @@ def streamed(address: str, number: int) -> list[list[list[float]]]:
 
 
 @contextmanager
-def held(server: ServerProcess, folder: Path) -> Iterator[Callable[..., "Future[np.ndarray]"]]:
+def held(model: Model) -> Iterator[Callable[..., "Future[np.ndarray]"]]:
     """Hold the model with a request that it executes; give what asks for more, and let go at the end."""
-    with triton.InferenceServerClient(server.address) as client, ThreadPoolExecutor(16) as threads:
+    with triton.InferenceServerClient(model.server.address) as client, ThreadPoolExecutor(16) as threads:
 
         def ask(number: float, **options: int) -> "Future[np.ndarray]":
             return threads.submit(
-                lambda: client.infer("m", tensors(rows(number)), client_timeout=60, **options).as_numpy("y")
+                lambda: client.infer(model.name, tensors(rows(number)), client_timeout=60, **options).as_numpy("y")
             )
 
         first = ask(0)
         try:
-            wait_until((folder / "seen").exists)
+            wait_until((model.folder / "seen").exists)
             yield ask
         finally:
-            (folder / "go").touch()
+            (model.folder / "go").touch()
         assert first.result().tolist() == [[0, 1]]
 
 
@@ -256,8 +270,12 @@ def wait_until(holds: Callable[[], bool]) -> None:
     pytest.fail("it did not come")
 
 
-def wait_until_pending(server: ServerProcess, count: int) -> None:
-    wait_until(lambda: f'nv_inference_pending_request_count{{model="m",version="1"}} {count}\n' in metrics(server))
+def wait_until_pending(model: Model, count: int) -> None:
+    wait_until(
+        lambda: (
+            f'nv_inference_pending_request_count{{model="{model.name}",version="1"}} {count}\n' in metrics(model.server)
+        )
+    )
 
 
 QUEUE = """
@@ -266,14 +284,13 @@ dynamic_batching { priority_levels: 2 default_priority_level: 2 default_queue_po
 """
 
 
-def test_the_urgent_ones_go_first(serve: Serve, repository: Path) -> None:
-    folder = write(repository, QUEUE % "", HELD)
-    server = serve("--model_repository", str(repository), "--metrics_enable", "--triton_metrics", rest=True)
-    with held(server, folder) as ask:
+def test_the_urgent_ones_go_first(house: OnRequest) -> None:
+    model = served(house, QUEUE % "", HELD)
+    with held(model) as ask:
         for count, (number, priority) in enumerate([(1, 2), (2, 2), (3, 1), (4, 1)], start=1):
             ask(number, priority=priority)
-            wait_until_pending(server, count)
-    assert (folder / "seen").read_text() == "0.0\n3.0 4.0\n1.0 2.0\n"
+            wait_until_pending(model, count)
+    assert (model.folder / "seen").read_text() == "0.0\n3.0 4.0\n1.0 2.0\n"
 
 
 @pytest.mark.parametrize(
@@ -285,15 +302,14 @@ def test_the_urgent_ones_go_first(serve: Serve, repository: Path) -> None:
     ],
     ids=["override", "reject", "queue size"],
 )
-def test_the_queue_policy_holds(serve: Serve, repository: Path, policy: str, timeout_us: int, sentence: str) -> None:
-    folder = write(repository, QUEUE % policy, HELD)
-    server = serve("--model_repository", str(repository), "--metrics_enable", "--triton_metrics", rest=True)
-    with held(server, folder) as ask:
+def test_the_queue_policy_holds(house: OnRequest, policy: str, timeout_us: int, sentence: str) -> None:
+    model = served(house, QUEUE % policy, HELD)
+    with held(model) as ask:
         if "max_queue_size" in policy:
             ask(1)
-            wait_until_pending(server, 1)
+            wait_until_pending(model, 1)
         error = ask(2, timeout=timeout_us or None).exception(timeout=60)
     assert isinstance(error, InferenceServerException)
     assert error.status() == "StatusCode.UNAVAILABLE"
     assert sentence in error.message()
-    assert counted(server)[0] == (2 if "max_queue_size" in policy else 1)
+    assert counted(model.server, model.name)[0] == (2 if "max_queue_size" in policy else 1)

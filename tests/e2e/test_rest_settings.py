@@ -37,6 +37,18 @@ def door(server: ServerProcess) -> Iterator[HttpDoor]:
     door.close()
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpDoor]:
+    """A server for those who change nothing, and say so."""
+    root = tmp_path_factory.mktemp("untouched")
+    small_models.save(small_models.add_one([2]), root / "m/1")
+    server = ServerProcess("--model_repository", str(root), rest=True)
+    door = HttpDoor(server.rest_address)
+    yield door
+    door.close()
+    assert server.stop() == 0
+
+
 def ask(client: triton.InferenceServerClient, request_id: str) -> None:
     x = triton.InferInput("x", [2], "FP32")
     x.set_data_from_numpy(np.zeros(2, np.float32))
@@ -94,10 +106,10 @@ def test_a_models_settings_are_those_of_its_versions(door: HttpDoor) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v2/logging", *TRACE_PATHS])
-def test_a_body_that_says_nothing_changes_nothing(door: HttpDoor, path: str) -> None:
-    before = door.get(path).json
+def test_a_body_that_says_nothing_changes_nothing(untouched: HttpDoor, path: str) -> None:
+    before = untouched.get(path).json
     for body in (None, b"", b"{}"):
-        answer = door.ask("POST", path, body)
+        answer = untouched.ask("POST", path, body)
         assert (answer.status, answer.json) == (200, before)
 
 
@@ -121,12 +133,12 @@ def test_a_body_that_says_nothing_changes_nothing(door: HttpDoor, path: str) -> 
     ],
 )
 def test_what_cannot_be_done_is_refused_by_name(
-    door: HttpDoor, path: str, body: Any, status: int, sentence: str
+    untouched: HttpDoor, path: str, body: Any, status: int, sentence: str
 ) -> None:
-    before = [door.get(each).json for each in ("/v2/logging", *TRACE_PATHS)]
-    answer = door.ask("POST", path, body)
+    before = [untouched.get(each).json for each in ("/v2/logging", *TRACE_PATHS)]
+    answer = untouched.ask("POST", path, body)
     assert (answer.status, answer.error[: len(sentence)]) == (status, sentence)
-    assert [door.get(each).json for each in ("/v2/logging", *TRACE_PATHS)] == before
+    assert [untouched.get(each).json for each in ("/v2/logging", *TRACE_PATHS)] == before
 
 
 def test_where_other_machines_can_ask_nothing_is_set(serve: Serve, repository: Path) -> None:

@@ -449,8 +449,14 @@ def test_the_table_of_wrong_values_covers_every_flag() -> None:
     assert WRONG.keys() | ANYTHING_GOES | SWITCHES == Settings.model_fields.keys()
 
 
-@pytest.mark.parametrize(("flag", "value"), [(flag, value) for flag, values in WRONG.items() for value in values])
-@pytest.mark.parametrize("form", ["--{flag}={value}", "--{dashed}={value}", "environment"])
+PLAIN, DASHED = "--{flag}={value}", "--{dashed}={value}"
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "form"),
+    [(flag, value, form) for flag, values in WRONG.items() for value in values for form in (PLAIN, "environment")]
+    + [(flag, values[0], DASHED) for flag, values in WRONG.items()],
+)
 def test_a_wrong_value_is_told_with_its_flag(
     call: Callable[..., tuple[int, str]], flag: str, value: str, form: str
 ) -> None:

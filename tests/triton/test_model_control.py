@@ -31,6 +31,12 @@ class Controlled:
         """Write `x` -> `y` = x + number."""
         return small_models.save(adding(number), self.root / name / str(version))
 
+    def serve(self, number: int, name: str) -> None:
+        """Have `x` -> `y` = x + number served, unless it is."""
+        if not self.client.is_model_ready(name):
+            self.save(number, name)
+            self.client.load_model(name)
+
     def configure(self, name: str, text: str) -> Path:
         config = self.root / name / "config.pbtxt"
         config.parent.mkdir(exist_ok=True)
@@ -227,8 +233,7 @@ def test_a_configuration_that_comes_with_the_load_is_in_force(controlled: Contro
 def test_a_wrong_configuration_that_comes_with_the_load_changes_nothing(
     controlled: Controlled, text: str, code: str
 ) -> None:
-    controlled.save(1, "steady")
-    controlled.client.load_model("steady")
+    controlled.serve(1, "steady")
     found, said = controlled.refusal("steady", config=text)
     assert (found, "'steady'" in said) == (code, True)
     assert controlled.answer("steady") == 1
@@ -269,8 +274,7 @@ def test_a_model_that_is_all_uploaded_is_gone_after_its_unload(controlled: Contr
     ids=["no configuration", "broken", "no version"],
 )
 def test_files_that_cannot_be_served_change_nothing(controlled: Controlled, load: dict[str, object], code: str) -> None:
-    controlled.save(1, "firm")
-    controlled.client.load_model("firm")
+    controlled.serve(1, "firm")
     assert controlled.refusal("firm", **load)[0] == code
     assert controlled.answer("firm") == 1
     controlled.client.load_model("firm")
@@ -279,8 +283,7 @@ def test_files_that_cannot_be_served_change_nothing(controlled: Controlled, load
 
 @pytest.mark.parametrize("path", ["../other/1/model.xml", "1/../../model.xml", "/1/model.xml"])
 def test_files_do_not_leave_the_folder(controlled: Controlled, path: str) -> None:
-    controlled.save(1, "fenced")
-    controlled.client.load_model("fenced")
+    controlled.serve(1, "fenced")
     code, _ = controlled.refusal("fenced", config=config(), files={f"file:{path}": b"<net"})
     assert code in {"INTERNAL", "INVALID_ARGUMENT"}  # of the last, Triton makes a path inside
     assert controlled.answer("fenced") == 1

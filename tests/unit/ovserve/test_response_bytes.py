@@ -57,26 +57,3 @@ def test_in_a_stream_it_is_marked(name: str, final: bool) -> None:
     expected.infer_response.parameters["triton_final_response"].bool_param = final
     written = response_bytes.write_in_stream(response, {}, final=final)
     assert pb.ModelStreamInferResponse.FromString(written) == expected
-
-
-@pytest.mark.parametrize("name", RESPONSES)
-def test_pieces_are_the_same_bytes(name: str) -> None:
-    response = RESPONSES[name]
-    assert b"".join(response_bytes.write_parts(response, {})) == response_bytes.write(response, {})
-
-
-def test_a_large_output_is_a_piece_that_was_not_copied() -> None:
-    head, view = response_bytes.write_parts(InferResponse("m", 1, {"y": MANY}), {})
-    assert isinstance(head, bytes)
-    assert np.shares_memory(np.frombuffer(view, np.uint8), MANY.data)
-
-
-def test_what_lies_between_large_outputs_is_one_piece() -> None:
-    outputs = {"a": MANY, "b": NUMBERS, "c": TEXTS, "d": MANY, "e": SCALAR}
-    pieces = response_bytes.write_parts(InferResponse("m", 1, outputs), {})
-    assert [isinstance(piece, bytes) for piece in pieces] == [True, False, True, False, True]
-
-
-def test_a_small_answer_is_one_piece() -> None:
-    (piece,) = response_bytes.write_parts(InferResponse("m", 1, {"y": NUMBERS, "t": TEXTS}, "7"), {})
-    assert isinstance(piece, bytes)

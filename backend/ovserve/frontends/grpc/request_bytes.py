@@ -6,7 +6,7 @@ Source: protobuf's encoding (https://protobuf.dev/programming-guides/encoding) a
 
 from functools import lru_cache
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -28,6 +28,7 @@ _REMEMBERED_LAYOUTS = 1024
 _REMEMBERED_GAPS_BYTES = 2048
 _BEGINNING_BYTES = 64  # which tells requests of one length apart, mostly
 
+Data: TypeAlias = bytes | memoryview
 _Head = tuple[str, DType, Shape, int]
 
 
@@ -56,20 +57,20 @@ class _Layout(NamedTuple):
     outputs: frozenset[str] | None
     id: str
     places: list[_Place]
-    gaps: list[tuple[int, bytes]]
+    gaps: list[tuple[int, int, bytes]]
 
-    def is_of(self, data: bytes) -> bool:
+    def is_of(self, data: Data) -> bool:
         """Tell whether a request of the same length has it too."""
-        for begin, gap in self.gaps:  # noqa: SIM110 - a generator would cost more than all else here
-            if not data.startswith(gap, begin):
+        for begin, end, gap in self.gaps:  # noqa: SIM110 - a generator would cost more than all else here
+            if bytes(data[begin:end]) != gap:
                 return False
         return True
 
     @property
     def is_worth_remembering(self) -> bool:
-        return not self.id and sum(len(gap) for _, gap in self.gaps) <= _REMEMBERED_GAPS_BYTES
+        return not self.id and sum(len(gap) for *_, gap in self.gaps) <= _REMEMBERED_GAPS_BYTES
 
-    def request(self, data: bytes) -> InferRequest:
+    def request(self, data: Data) -> InferRequest:
         inputs = {place.name: Tensor(place.dtype, _array(data, place)) for place in self.places}
         return InferRequest(self.model, inputs, self.version, self.outputs, self.id)
 
@@ -77,13 +78,13 @@ class _Layout(NamedTuple):
 _layouts: dict[tuple[int, bytes], _Layout] = {}
 
 
-def read(data: bytes) -> InferRequest | None:
+def read(data: Data) -> InferRequest | None:
     """Read names, version, id, outputs by name, and inputs with raw contents; None for a request with anything else.
 
     Nor does it refuse anything: None is for what is wrong too, so that one place says what that is. Numbers are views
     on `data`, copied only where they lie so that their type could not be read in place.
     """
-    key = len(data), data[:_BEGINNING_BYTES]
+    key = len(data), bytes(data[:_BEGINNING_BYTES])
     layout = _layouts.get(key)
     try:
         if layout is None or not layout.is_of(data):
@@ -101,7 +102,7 @@ def _remember(key: tuple[int, bytes], layout: _Layout) -> None:
     _layouts[key] = layout
 
 
-def _layout(data: bytes) -> _Layout:
+def _layout(data: Data) -> _Layout:
     texts = {_MODEL_NAME: "", _MODEL_VERSION: "", _ID: ""}
     heads: list[_Head] = []
     contents: list[tuple[int, int]] = []
@@ -113,12 +114,12 @@ def _layout(data: bytes) -> _Layout:
         if tag == _RAW:
             contents.append((begin, at))
         elif tag == _INPUTS:
-            part = data[begin:at]
+            part = bytes(data[begin:at])
             heads.append(_remembered(part) if at - begin <= _REMEMBERED_BYTES else _head(part))
         elif tag in texts:
-            texts[tag] = data[begin:at].decode()
+            texts[tag] = bytes(data[begin:at]).decode()
         elif tag == _OUTPUTS:
-            outputs.append(_only_name(data[begin:at]))
+            outputs.append(_only_name(bytes(data[begin:at])))
         else:
             raise _Uncommon
     model = texts[_MODEL_NAME]
@@ -138,13 +139,13 @@ def _places(heads: list[_Head], contents: list[tuple[int, int]]) -> list[_Place]
     return places
 
 
-def _gaps(data: bytes, contents: list[tuple[int, int]]) -> list[tuple[int, bytes]]:
+def _gaps(data: Data, contents: list[tuple[int, int]]) -> list[tuple[int, int, bytes]]:
     ends = [0, *(end for _, end in contents)]
     begins = [*(begin for begin, _ in contents), len(data)]
-    return [(end, data[end:begin]) for end, begin in zip(ends, begins, strict=True) if end < begin]
+    return [(end, begin, bytes(data[end:begin])) for end, begin in zip(ends, begins, strict=True) if end < begin]
 
 
-def _array(data: bytes, place: _Place) -> Array:
+def _array(data: Data, place: _Place) -> Array:
     _, dtype, shape, begin, end = place
     if dtype is DType.BYTES:
         return tensor_bytes.read(memoryview(data)[begin:end], dtype, shape, "")
@@ -199,7 +200,7 @@ def _numbers(part: bytes, at: int, end: int) -> Shape:
     return tuple(found)
 
 
-def _span(data: bytes, at: int, end: int) -> tuple[int, int]:
+def _span(data: Data, at: int, end: int) -> tuple[int, int]:
     """Read a length, and tell where what it measures begins and ends."""
     length = data[at]
     at += 1
@@ -210,7 +211,7 @@ def _span(data: bytes, at: int, end: int) -> tuple[int, int]:
     return at, at + length
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _varint(data: Data, at: int) -> tuple[int, int]:
     """Read a number of up to 31 bits, and tell where it ends."""
     number = shift = 0
     while True:

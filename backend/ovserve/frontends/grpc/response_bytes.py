@@ -1,4 +1,4 @@
-"""A ModelInferResponse as the bytes it has on the wire, with one copy of the payload, or none where pieces will do.
+"""A ModelInferResponse as the bytes it has on the wire, with one copy of the payload.
 
 The message class would copy it twice: into the message, and out of it. It writes all the rest.
 """
@@ -33,35 +33,19 @@ _BEGUN = {
 }
 
 
-def write(response: InferResponse, places: Mapping[str, Window]) -> bytes:
-    """Write the outputs in the model's order, all contents raw, the id echoed.
+def write(response: InferResponse, places: Mapping[str, Window]) -> list[Part]:
+    """Write, in parts that follow each other, the outputs in the model's order, all contents raw, the id echoed.
 
     What has one of the `places` goes there, and leaves its raw content empty (Triton). Raises `InferenceFailed` where
     that is more than a message carries.
     """
-    return b"".join(_parts(response, places))
+    return _parts(response, places)
 
 
-def write_parts(response: InferResponse, places: Mapping[str, Window]) -> list[Part]:
-    """Write likewise, in as many pieces as there are large outputs and what lies between: those are not copied again.
-
-    They are views on the outputs, which must stay as they are until the pieces are sent.
-    """
-    pieces: list[Part] = []
-    small: list[Part] = []
-    for part in _parts(response, places):
-        if len(part) <= _SMALL:
-            small.append(part)
-        else:
-            pieces += (b"".join(small), part)
-            small = []
-    return [*pieces, b"".join(small)] if small else pieces
-
-
-def write_in_stream(response: InferResponse, places: Mapping[str, Window], *, final: bool) -> bytes:
+def write_in_stream(response: InferResponse, places: Mapping[str, Window], *, final: bool) -> list[Part]:
     """Write a ModelStreamInferResponse likewise, marked as the request's last one or not."""
     parts = [*_parts(response, places), _BEGUN[final]]
-    return b"".join((_IN_STREAM, _varint(sum(map(len, parts))), *parts))
+    return [_IN_STREAM + _varint(sum(map(len, parts))), *parts]
 
 
 def _parts(response: InferResponse, places: Mapping[str, Window]) -> list[Part]:
