@@ -14,8 +14,8 @@ from ovserve.core import Core, compose
 from ovserve.engine import openvino
 from ovserve.errors import CannotStart
 from ovserve.freed_memory import keep_freed_memory
-from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.server import CannotListen, GrpcServer
+from ovserve.http2.limits import Limits
 from ovserve.observability.logs import get_logger
 from ovserve.open_files import allow_open_files
 from ovserve.security.certificates import CertificateFiles, Certificates
@@ -125,7 +125,10 @@ def _grpc(core: Core, port: int, certificates: Certificates | None) -> _Door:
         core.registry,
         core.shared_memory,
         limits=Limits(
-            settings.grpc_max_message_bytes, settings.grpc_max_connections, settings.grpc_max_concurrent_streams
+            settings.grpc_max_message_bytes,
+            settings.grpc_max_message_bytes,
+            settings.grpc_max_connections,
+            settings.grpc_max_concurrent_streams,
         ),
         channel_arguments=settings.channel_arguments,
         certificates=certificates,

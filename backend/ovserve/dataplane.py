@@ -61,7 +61,8 @@ class DataPlane:
         self._accepted = 0
         self._answered = 0
         self._in_flight = 0
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._open = False
         self._draining = False
 
@@ -207,7 +208,7 @@ class DataPlane:
             send(model.infer(request, caller, admitted=admitted), final=True)
 
     def _let_in(self, request: InferRequest, caller: Caller, door: Door, answer: _Answer[T]) -> T:
-        with self._changed:
+        with self._lock:
             if self._draining:
                 raise NotReady("the server is stopping")
             self._accepted += 1
@@ -224,7 +225,7 @@ class DataPlane:
         finally:
             if model is not None:
                 model.statistics.answer(door, Operation.INFER, perf_counter_ns() - begun_ns, good=bool(answered))
-            with self._changed:
+            with self._lock:
                 self._answered += answered
                 self._in_flight -= 1
                 if self._draining:

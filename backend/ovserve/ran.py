@@ -1,7 +1,8 @@
 """What a run gave, and how long its stages took."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ovserve.tensors import Tensor
 
@@ -18,8 +19,7 @@ class NodeRun:
     infer_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(NamedTuple):
     """Outputs, and nanoseconds for the inputs (decoding, bringing in), for the model, and for taking out the outputs.
 
     Of a pipeline, the first ones of its nodes' runs too. Where several requests ran as one batch, `executed` is the
@@ -35,4 +35,4 @@ class Ran:
 
     def prepared_in(self, prepared_ns: int) -> "Ran":
         """Add the time in which inputs were made ready before the run."""
-        return replace(self, input_ns=self.input_ns + prepared_ns) if prepared_ns else self
+        return self._replace(input_ns=self.input_ns + prepared_ns) if prepared_ns else self

@@ -5,7 +5,6 @@ Source: Triton's protocol extensions for sequences, for the schedule policy and 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ovserve.errors import InvalidInput
 from ovserve.requests import InferRequest, InSequence, Parameter
@@ -31,8 +30,7 @@ def with_parameters(request: InferRequest, given: Mapping[str, Parameter]) -> In
             raise InvalidInput(
                 f"{label}: parameter '{name:.80}' begins with '{_RESERVED}', of which there is only '{_ALLOWED}'"
             )
-    return replace(
-        request,
+    return request._replace(
         parameters={name: value for name, value in given.items() if name not in _MEANINGS},
         sequence=_sequence(given, label),
         priority=_whole(given, _PRIORITY, label, "a whole number from 0 on"),

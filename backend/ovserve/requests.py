@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
+from enum import StrEnum
 from math import inf
-from typing import Protocol, TypeAlias
+from types import MappingProxyType
+from typing import NamedTuple, Protocol, TypeAlias
 
 from ovserve.ran import Ran
 from ovserve.tensors import Tensor, TensorSpec
@@ -25,8 +26,7 @@ class InSequence:
     ends: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class InferRequest:
+class InferRequest(NamedTuple):
     """One inference; `version` None is the default version, `outputs` None asks for all of them.
 
     Of the outputs in `classification` the so many highest values are asked for, with their names. `parameters` are the
@@ -39,16 +39,15 @@ class InferRequest:
     version: int | None = None
     outputs: frozenset[str] | None = None
     id: str = ""
-    classification: Mapping[str, int] = field(default_factory=dict)
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    classification: Mapping[str, int] = MappingProxyType({})
+    parameters: Mapping[str, Parameter] = MappingProxyType({})
     sequence: InSequence | None = None
     priority: int = 0
     timeout_us: int = 0
     within: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class InferResponse:
+class InferResponse(NamedTuple):
     """The outputs by name; `ran` says how long each stage of a run took, where there was one.
 
     `parameters` are the model's own, for the client.
@@ -59,7 +58,7 @@ class InferResponse:
     outputs: Mapping[str, Tensor]
     id: str = ""
     ran: Ran | None = None
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    parameters: Mapping[str, Parameter] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +72,7 @@ class Metadata:
     outputs: tuple[TensorSpec, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(NamedTuple):
     """How a request came in, in the words of OVMS's metrics: KServe or TensorFlowServing; gRPC, REST or none."""
 
     api: str
@@ -84,7 +82,7 @@ class Door:
 IN_PROCESS = Door("ovserve", "in-process")
 
 
-class Operation(Enum):
+class Operation(StrEnum):
     """What was asked for at a door."""
 
     INFER = "infer"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ovserve.errors import WrongTensors
 from ovserve.requests import InferRequest
-from ovserve.tensors import ANY, TensorSpec
+from ovserve.tensors import ANY, DType, Shape, TensorSpec
 
 
 class Signature:
@@ -29,6 +29,7 @@ class Signature:
         self._outputs = frozenset(spec.name for spec in outputs)
         self._free = free or {}
         self._required = self.inputs.keys() - optional
+        self._fitted: dict[str, tuple[DType, Shape]] = {}  # the last that fitted, by input: the next is like it mostly
 
     @property
     def taken(self) -> tuple[TensorSpec, ...]:
@@ -38,12 +39,14 @@ class Signature:
     def check(self, request: InferRequest) -> None:
         """Raise the `InvalidInput` that says what does not fit."""
         given = request.inputs
-        if not self._required <= given.keys() <= self.inputs.keys():
+        if given.keys() != self.inputs.keys() and not self._required <= given.keys() <= self.inputs.keys():
             raise WrongTensors(self._wrong_inputs(given.keys()))
         for name, tensor in given.items():
-            self.inputs[name].match(tensor, self.label, self._free.get(name, frozenset()))
-        unknown = (request.outputs or frozenset()) - self._outputs
-        if unknown:
+            kind = tensor.dtype, tensor.data.shape
+            if self._fitted.get(name) != kind:
+                self.inputs[name].match(tensor, self.label, self._free.get(name, frozenset()))
+                self._fitted[name] = kind
+        if request.outputs is not None and (unknown := request.outputs - self._outputs):
             raise WrongTensors(f"{self.label} has no output '{min(unknown)}'; it has {_listed(self._outputs)}")
 
     def _wrong_inputs(self, got: AbstractSet[str]) -> str:

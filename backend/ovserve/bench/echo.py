@@ -14,8 +14,8 @@ from ovserve.config.settings import Settings
 from ovserve.core import compose
 from ovserve.errors import CannotStart
 from ovserve.freed_memory import keep_freed_memory
-from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.server import GrpcServer
+from ovserve.http2.limits import Limits
 from ovserve.observability import logs
 from ovserve.requests import Caller, InferRequest, InferResponse
 from ovserve.serving.registry import Registry, State, VersionStatus
@@ -73,7 +73,7 @@ def serve(*, settings: Annotated[Settings | None, Parameter(name="*")] = None) -
     except CannotStart as error:
         sys.exit(f"ovserve: {error}")
     replace_by_echoes(core.registry)
-    limits = Limits(settings.grpc_max_message_bytes)
+    limits = Limits(settings.grpc_max_message_bytes, settings.grpc_max_message_bytes)
     server = GrpcServer(core.dataplane, core.control, core.registry, core.shared_memory, limits=limits)
     addresses = server.bind(settings.grpc_addresses, 0)
     server.start()

@@ -31,7 +31,7 @@ class Listening(CorsFlags):
         default=GIB, ge=1024, le=2 * GIB - 1, description="Largest gRPC message, in and out."
     )
     grpc_channel_arguments: Annotated[str, AfterValidator(_well_formed)] = Field(
-        default="", description="Arguments of gRPC's server as NAME=VALUE,NAME=VALUE."
+        default="", description="Arguments of gRPC's servers as NAME=VALUE,NAME=VALUE."
     )
 
     grpc_max_connections: int = Field(default=1000, ge=1, le=_MOST, description="Clients connected to gRPC at once.")

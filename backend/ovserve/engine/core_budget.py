@@ -50,8 +50,13 @@ class CoreBudget:
         return Share(min(self.idle_streams, most), most)
 
     def properties(self, config: ModelConfig, streams: int | None = None) -> dict[str, Any]:
-        """Complete plugin_config for at most `streams` streams; None leaves their number to the device."""
+        """Complete plugin_config for at most `streams` streams; None leaves their number to the device.
+
+        With 0 a request runs in its own thread.
+        """
         properties: dict[str, Any] = dict(config.plugin_config)
+        if streams == 0:
+            return {**properties, "NUM_STREAMS": 0, "INFERENCE_NUM_THREADS": 1}
         if not properties.keys() & {"PERFORMANCE_HINT", "NUM_STREAMS"}:
             properties["PERFORMANCE_HINT"] = "LATENCY" if _runs_one_batch(config) else "THROUGHPUT"
         if config.target_device == "CPU":

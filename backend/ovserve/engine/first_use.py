@@ -45,3 +45,4 @@ def _touch_requests(core: ov.Core) -> None:
     request.start_async()
     request.wait()
     request.get_output_tensor(0).data.copy()
+    request.infer(share_outputs=True).to_tuple()

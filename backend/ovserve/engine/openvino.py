@@ -20,6 +20,7 @@ from ovserve.engine.first_use import settle
 from ovserve.engine.low_latency import step_by_step
 from ovserve.engine.narrowing import narrowed
 from ovserve.engine.origin import Origin
+from ovserve.engine.quick import QUICK_TURNS, is_quick, may_be_quick
 from ovserve.engine.reasons import reason
 from ovserve.engine.refused import NOT_RESHAPED, Refused
 from ovserve.engine.reshape import reshape
@@ -135,7 +136,7 @@ class Engine:
             unpacked = unpack_string_ports(model)
             share = self._budget.share(config)
             with self._late_compilations:
-                compiled = self._compile(unpacked, config, _least(share))
+                compiled = self._compile_at_first(unpacked, config, share)
             return self._slots(compiled, lambda: unpacked, config, share=share, places=places, count=len(loaded.slots))
 
         reshaper = Reshaper(blueprint, wish, compile_model)
@@ -156,9 +157,8 @@ class Engine:
         tensors = _called(model.inputs, inputs, "input") | _called(model.outputs, outputs, "output")
         own_nodes = {node.get_friendly_name() for node in model.get_ops()} - tensors.keys()
         share = self._budget.share(config)
-        compiled = self._compile(unpack_string_ports(model.clone()), config, _least(share))
-        optimal = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-        count = config.nireq or (share.most if share is not None and share.moves else optimal)
+        compiled = self._compile_at_first(unpack_string_ports(model.clone()), config, share)
+        count = config.nireq or _turns(compiled, share)
         if not config.nireq and blueprint.wish is not None and any(blueprint.wish.auto.values()):
             count += 1  # requests on several variants leave gaps that one more fills (ADR 0012)
 
@@ -192,7 +192,7 @@ class Engine:
     ) -> Slots:
         """Make `count` slots; `remake` gives the model once more, where its streams may change."""
         first = _with_slots(compiled, places, count)
-        if share is None or not share.moves:
+        if share is None or not share.moves or _streams(compiled) == 0:
             return Slots(first, config.name)
 
         def recompile(streams: int) -> Compiled:
@@ -204,6 +204,14 @@ class Engine:
             return made
 
         return Slots(first, config.name, Crowd(share), recompile, running=self._running)
+
+    def _compile_at_first(self, model: ov.Model, config: ModelConfig, share: Share | None) -> ov.CompiledModel:
+        """Compile for the streams that the model starts with: none, where requests run it faster than those could."""
+        if share is not None and may_be_quick(model):
+            compiled = self._compile(model, config, 0)
+            if is_quick(compiled):
+                return compiled
+        return self._compile(model, config, None if share is None else share.least)
 
     def _compile(self, model: ov.Model, config: ModelConfig, streams: int | None) -> ov.CompiledModel:
         properties = self._budget.properties(config, streams)
@@ -217,19 +225,23 @@ class Engine:
 
 
 def _streams(compiled: ov.CompiledModel) -> int:
-    """How many inferences the device works on at once; some devices do not tell."""
+    """How many streams the device has, none where requests run in their own threads; some devices do not tell."""
     if "NUM_STREAMS" not in compiled.get_property("SUPPORTED_PROPERTIES"):
         return 1
     return int(compiled.get_property("NUM_STREAMS"))
 
 
-def _least(share: Share | None) -> int | None:
-    return None if share is None else share.least
+def _turns(compiled: ov.CompiledModel, share: Share | None) -> int:
+    if share is not None and _streams(compiled) == 0:
+        return QUICK_TURNS
+    if share is not None and share.moves:
+        return share.most
+    return int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
 
 def _with_slots(compiled: ov.CompiledModel, places: Places, count: int) -> Compiled:
     slots = tuple(Slot(compiled.create_infer_request(), *places) for _ in range(count))
-    return Compiled(slots, _streams(compiled))
+    return Compiled(slots, max(1, _streams(compiled)))
 
 
 def _own_shape(blueprint: Blueprint) -> ov.Model:

@@ -1,7 +1,7 @@
 """One OpenVINO infer request, with its input tensors: bind, run, copy out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import openvino as ov
 
 from ovserve.engine import strings
+from ovserve.engine.execution import execution
 from ovserve.engine.reasons import reason
 from ovserve.engine.state import State, Variables
 from ovserve.errors import InferenceFailed
@@ -33,7 +34,7 @@ class Slot:
     """Runs one request at a time; whoever borrows it from the pool has it alone."""
 
     def __init__(self, request: ov.InferRequest, inputs: Sequence[Port], outputs: Sequence[Port]) -> None:
-        self._request = request
+        self._execute = execution(request)
         self._inputs = inputs
         self._outputs = outputs
         self._feeds = [_Feed(request, *port) for port in enumerate(request.get_compiled_model().inputs)]
@@ -73,7 +74,7 @@ class Slot:
         except RuntimeError as error:
             raise InferenceFailed(reason(error)) from error
         taken_ns = perf_counter_ns() - begun_ns
-        return replace(ran, input_ns=ran.input_ns + brought_ns, output_ns=ran.output_ns + taken_ns), left
+        return ran._replace(input_ns=ran.input_ns + brought_ns, output_ns=ran.output_ns + taken_ns), left
 
     def _infer(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> Ran:
         begun_ns = perf_counter_ns()
@@ -81,13 +82,10 @@ class Slot:
             for port in self._inputs:
                 self._bind(port, inputs[port.name].data)
             bound_ns = perf_counter_ns()
-            # Not infer(): it copies every output once more, and with one stream of one thread it loses the failure, so
-            # that the answer to an earlier request would stand for this one's (seen in OpenVINO 2026.4).
-            self._request.start_async()
-            self._request.wait()
+            given = self._execute()
             inferred_ns = perf_counter_ns()
             fetched = {
-                port.name: Tensor(port.dtype, self._fetch(port))
+                port.name: Tensor(port.dtype, _copied(port, given))
                 for port in self._outputs
                 if outputs is None or port.name in outputs
             }
@@ -99,23 +97,26 @@ class Slot:
                 feed.let_go()
 
     def _bind(self, port: Port, data: Array) -> None:
-        parts = strings.pack(data) if port.dtype is DType.BYTES else (data,)
-        for offset, part in enumerate(parts):
+        if port.dtype is not DType.BYTES:
+            self._feeds[port.index].put(data)
+            return
+        for offset, part in enumerate(strings.pack(data)):
             self._feeds[port.index + offset].put(part)
 
-    def _fetch(self, port: Port) -> Array:
-        if port.dtype is DType.BYTES:
-            begins, ends, characters = (
-                self._request.get_output_tensor(port.index + offset).data for offset in range(3)
-            )
-            return strings.unpack(begins, ends, characters)
-        # The view ends with the slot's next request: copy it out now.
-        data = self._request.get_output_tensor(port.index).data
-        return np.array(data.view(port.dtype.numpy), copy=True)
+
+def _copied(port: Port, given: Sequence[Array]) -> Array:
+    if port.dtype is DType.BYTES:
+        begins, ends, characters = given[port.index : port.index + 3]
+        return strings.unpack(begins, ends, characters)
+    # The view ends with the slot's next request.
+    data, dtype = given[port.index], port.dtype.numpy
+    return data.copy() if data.dtype == dtype else data.view(dtype).copy()
 
 
 class _Feed:
     """Brings arrays into one input of an infer request, the cheaper way."""
+
+    _own_data: Array
 
     def __init__(self, request: ov.InferRequest, index: int, port: ov.ConstOutput) -> None:
         self._request = request
@@ -133,7 +134,9 @@ class _Feed:
             return
         if data.shape != self._own_shape:
             self._bind_own(data.shape)
-        np.copyto(self._own.data.view(data.dtype), data)
+        if data.dtype != self._own_data.dtype:  # only numpy's own name for what it has none for, as BF16
+            self._own_data = self._own_data.view(data.dtype)
+        self._own_data[...] = data
 
     def let_go(self) -> None:
         """Give up the caller's array, if one is bound: a message's memory must not stay as long as the slot."""
@@ -145,6 +148,7 @@ class _Feed:
         """Have a tensor of our own for `shape`; one that is bound cannot grow, so it is a fresh one."""
         self._own = ov.Tensor(self._type, ov.Shape(shape))
         self._own_shape = shape
+        self._own_data = self._own.data
         self._request.set_input_tensor(self._index, self._own)
 
 

@@ -37,12 +37,10 @@ class CertificateFiles:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Contents that belong together, and the context made of them."""
+    """The contexts made of files that belong together: for HTTP/1.1, and for gRPC, which speaks HTTP/2."""
 
-    chain: bytes
-    key: bytes
-    client_ca: bytes | None
     context: ssl.SSLContext
+    grpc_context: ssl.SSLContext
 
 
 class Certificates:
@@ -99,16 +97,18 @@ class Certificates:
 
 def _read(files: CertificateFiles) -> Pair:
     before = fingerprint(files.paths)
-    chain = _pem("--tls_cert", files.cert, b"CERTIFICATE-----")
-    key = _pem("--tls_key", files.key, b"PRIVATE KEY-----")
-    client_ca = files.client_ca and _pem("--tls_client_ca", files.client_ca, b"CERTIFICATE-----")
-    context = _context(files)
+    _pem("--tls_cert", files.cert, b"CERTIFICATE-----")
+    _pem("--tls_key", files.key, b"PRIVATE KEY-----")
+    if files.client_ca is not None:
+        _pem("--tls_client_ca", files.client_ca, b"CERTIFICATE-----")
+    pair = Pair(_context(files), _context(files))
+    pair.grpc_context.set_alpn_protocols(["h2"])
     if fingerprint(files.paths) != before:
         raise Replaced
-    return Pair(chain, key, client_ca or None, context)
+    return pair
 
 
-def _pem(flag: str, path: Path, mark: bytes) -> bytes:
+def _pem(flag: str, path: Path, mark: bytes) -> None:
     try:
         content = read_bounded(path, _MOST_BYTES)
     except OSError as error:
@@ -117,7 +117,6 @@ def _pem(flag: str, path: Path, mark: bytes) -> bytes:
         raise WrongCertificate(f"{flag} {path}: {error}") from error
     if mark not in content:
         raise WrongCertificate(f"{flag} {path} holds no PEM {mark.decode().rstrip('-').lower()}")
-    return content
 
 
 def _context(files: CertificateFiles) -> ssl.SSLContext:

@@ -1,7 +1,5 @@
 """Inference whose outputs come as classes where they are asked for as such."""
 
-from dataclasses import replace
-
 from ovserve import classification
 from ovserve.requests import Caller, InferRequest, InferResponse
 from ovserve.serving.servable import Servable
@@ -26,4 +24,4 @@ def infer(model: Servable, request: InferRequest, caller: Caller) -> InferRespon
             outputs[name] = classification.classify(
                 tensor, count, model.labels.get(name, ()), f"{label}: output '{name}'", has_rows=has_rows
             )
-    return replace(response, outputs=outputs)
+    return response._replace(outputs=outputs)

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from time import perf_counter_ns
 
 from ovserve.config.model import ModelConfig
@@ -55,6 +54,8 @@ class EncodedInputs:
 
         Raises the `InvalidInput` that says what is wrong with it, and what a wait for a turn may end in.
         """
+        if not self._names:
+            return request, 0
         found = {
             name: tensor
             for name, tensor in request.inputs.items()
@@ -66,7 +67,7 @@ class EncodedInputs:
         for name, tensor in found.items():
             inputs[name], decoded_ns = self._decoded(name, tensor, caller, admitted=admitted)
             took_ns += decoded_ns
-        return replace(request, inputs=inputs), took_ns
+        return request._replace(inputs=inputs), took_ns
 
     def _decoded(self, name: str, tensor: Tensor, caller: Caller, *, admitted: bool) -> tuple[Tensor, int]:
         if name in self._strings:

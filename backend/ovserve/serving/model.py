@@ -143,5 +143,8 @@ class Model:
             raise
 
     def _run_on(self, slots: Slots, request: InferRequest, caller: Caller, *, admitted: bool) -> Ran:
-        with self._turns.slot(caller, admitted=admitted) as turn:
+        turn = self._turns.take(caller, admitted=admitted)
+        try:
             return slots[turn].run(request.inputs, request.outputs)
+        finally:
+            self._turns.give_back(turn)

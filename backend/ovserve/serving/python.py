@@ -103,7 +103,7 @@ class PythonServable:
         def hand_on(reply: Reply | None, *, final: bool) -> None:
             nonlocal failed
             if isinstance(reply, Answer):
-                send(self._response(request, reply, replace(ran, outputs=reply.outputs)), final=final)
+                send(self._response(request, reply, ran._replace(outputs=reply.outputs)), final=final)
             else:
                 failed = failed or reply is not None
                 send(reply, final=final)

@@ -69,17 +69,25 @@ class Entry:
         return bool(self.available) or (bool(self.versions) and self.cause is None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """All entries and, by name and version, what answers; under None the highest version."""
+
+    entries: Mapping[str, Entry]
+    served: Mapping[str, Mapping[int | None, Servable]]
+
+
 class Registry:
     """An immutable picture, replaced as a whole at each change: readers take no lock."""
 
     def __init__(self) -> None:
-        self._entries: Mapping[str, Entry] = {}
+        self._picture = _Picture({}, {})
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
 
     @property
     def entries(self) -> Mapping[str, Entry]:
-        return self._entries
+        return self._picture.entries
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each change, in the thread that made it."""
@@ -87,14 +95,14 @@ class Registry:
 
     def put(self, name: str, version: int, status: VersionStatus) -> None:
         with self._lock:
-            entry = self._entries.get(name, Entry())
+            entry = self._picture.entries.get(name, Entry())
             self._replace(name, replace(entry, versions={**entry.versions, version: status}, removed=False))
         self._notify()
 
     def put_cause(self, name: str, cause: str | None) -> None:
         """Record what is wrong with a model as a whole, or that nothing is any more."""
         with self._lock:
-            entry = self._entries.get(name)
+            entry = self._picture.entries.get(name)
             changed = Entry(cause=cause) if entry is None else replace(entry, cause=cause, removed=False)
             if changed == entry:
                 return
@@ -104,7 +112,7 @@ class Registry:
     def remove_version(self, name: str, version: int) -> None:
         """Forget a version that never was served."""
         with self._lock:
-            entry = self._entries[name]
+            entry = self._picture.entries[name]
             versions = {number: status for number, status in entry.versions.items() if number != version}
             self._replace(name, replace(entry, versions=versions))
         self._notify()
@@ -112,14 +120,15 @@ class Registry:
     def put_removed(self, name: str) -> None:
         """Record that a model is not configured any more; its versions keep their states."""
         with self._lock:
-            entry = self._entries[name]
+            entry = self._picture.entries[name]
             if entry.removed:
                 return
             self._replace(name, replace(entry, cause=None, removed=True))
         self._notify()
 
     def _replace(self, name: str, entry: Entry) -> None:
-        self._entries = {**self._entries, name: entry}
+        picture = self._picture
+        self._picture = _Picture({**picture.entries, name: entry}, {**picture.served, name: _served(entry)})
 
     def _notify(self) -> None:
         for listener in self._listeners:
@@ -127,19 +136,26 @@ class Registry:
 
     def find(self, name: str, version: int | None = None) -> Servable:
         """Find the version asked for, or the highest that is available; raises `NotFound` or `NotReady`."""
-        entry = self._entries.get(name)
-        if entry is None or (entry.removed and not entry.available):
-            raise NotFound(f"model '{name}' is not found")
-        available = entry.available
-        if version is None and available:
-            return next(iter(available.values()))
-        if version in available:
-            return available[version]
-        raise _absence(name, version, entry)
+        picture = self._picture
+        served = picture.served.get(name)
+        found = None if served is None else served.get(version)
+        if found is None:
+            raise _absence(name, version, picture.entries.get(name))
+        return found
 
 
-def _absence(name: str, version: int | None, entry: Entry) -> NotFound | NotReady:
+def _served(entry: Entry) -> dict[int | None, Servable]:
+    served: dict[int | None, Servable] = {}
+    for number, servable in entry.available.items():
+        served.setdefault(None, servable)
+        served[number] = servable
+    return served
+
+
+def _absence(name: str, version: int | None, entry: Entry | None) -> NotFound | NotReady:
     """Say why a version does not answer: still loading, failed, or not there."""
+    if entry is None or (entry.removed and not entry.available):
+        return NotFound(f"model '{name}' is not found")
     label = f"model '{name}'" if version is None else f"model '{name}' version {version}"
     wanted = entry.versions if version is None else {n: s for n, s in entry.versions.items() if n == version}
     if any(status.state in {State.START, State.LOADING} and status.cause is None for status in wanted.values()):

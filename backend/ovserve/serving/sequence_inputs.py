@@ -4,7 +4,6 @@ Over KServe the request's parameters say the same, in Triton's words; which of t
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ def read(request: InferRequest, label: str) -> InferRequest:
         raise NotInSequence(f"Sequence ID has not been provided in request inputs - {label} is stateful")
     if isinstance(at.id, str):
         raise InvalidInput(f"{label}: the sequence's id is text, expected a whole number from 1 to 2^64-1")
-    return replace(request, inputs=inputs, outputs=outputs, sequence=at)
+    return request._replace(inputs=inputs, outputs=outputs, sequence=at)
 
 
 def _place(inputs: Mapping[str, Tensor], label: str) -> InSequence:

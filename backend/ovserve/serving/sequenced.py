@@ -87,5 +87,5 @@ class SequencedModel(Model):
                 ran, left = self._general[place].run_on(turn.kept, inputs, request.outputs)
             turn.kept = left
         if self._form is Form.OVMS:
-            return replace(ran, outputs={**ran.outputs, sequence_inputs.ID: sequence_inputs.output(turn.id)})
+            return ran._replace(outputs={**ran.outputs, sequence_inputs.ID: sequence_inputs.output(turn.id)})
         return ran

@@ -3,7 +3,7 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-from ovserve.frontends.handler_threads import HandlerThreads
+from ovserve.handler_threads import HandlerThreads
 
 TIMEOUT_S = 20
 

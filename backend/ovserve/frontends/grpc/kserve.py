@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-import grpc
 from google.protobuf.message import DecodeError
 from tritonclient.grpc import service_pb2 as pb
 
@@ -20,8 +19,9 @@ from ovserve.frontends.grpc.answering import answering, refusing
 from ovserve.frontends.grpc.model_statistics import model_statistics
 from ovserve.frontends.grpc.status import abort, fitting, known, sentence
 from ovserve.frontends.grpc.stream import Remote, Streamed
-from ovserve.frontends.handler_threads import HandlerThreads
 from ovserve.frontends.model_config import model_config
+from ovserve.http2.call import Answer, Call
+from ovserve.http2.inbox import Message as Data
 from ovserve.requests import Door, InferRequest, InferResponse
 from ovserve.seeing.watch import Watch
 from ovserve.shared_memory import SharedMemory, Window
@@ -38,7 +38,6 @@ _FINAL = "triton_final_response"
 _EMPTY_FINAL = "triton_enable_empty_final_response"
 _NO_PLACES: Mapping[str, Window] = MappingProxyType({})
 
-Context = grpc.ServicerContext
 Message: TypeAlias = Any  # a pb.ModelInferRequest
 
 
@@ -50,20 +49,20 @@ class InferenceService:
         self._control = control
         self._memory = memory
 
-    def ServerLive(self, _request: Any, _context: Context) -> Any:
+    def ServerLive(self, _request: Any, _context: Call) -> Any:
         return pb.ServerLiveResponse(live=True)
 
-    def ServerReady(self, _request: Any, _context: Context) -> Any:
+    def ServerReady(self, _request: Any, _context: Call) -> Any:
         return pb.ServerReadyResponse(ready=self._dataplane.ready())
 
-    def ModelReady(self, request: Any, _context: Context) -> Any:
+    def ModelReady(self, request: Any, _context: Call) -> Any:
         version = codec.parse_version(request.version, request.name)
         return pb.ModelReadyResponse(ready=self._dataplane.model_ready(request.name, version, DOOR))
 
-    def ServerMetadata(self, _request: Any, _context: Context) -> Any:
+    def ServerMetadata(self, _request: Any, _context: Call) -> Any:
         return pb.ServerMetadataResponse(name="ovserve", version=VERSION, extensions=EXTENSIONS)
 
-    def ModelMetadata(self, request: Any, _context: Context) -> Any:
+    def ModelMetadata(self, request: Any, _context: Call) -> Any:
         version = codec.parse_version(request.version, request.name)
         metadata, versions = self._dataplane.metadata(request.name, version, DOOR)
         return pb.ModelMetadataResponse(
@@ -74,16 +73,16 @@ class InferenceService:
             outputs=map(_tensor_metadata, metadata.outputs),
         )
 
-    def ModelConfig(self, request: Any, _context: Context) -> Any:
+    def ModelConfig(self, request: Any, _context: Call) -> Any:
         version = codec.parse_version(request.version, request.name)
         return pb.ModelConfigResponse(config=model_config(self._control.find(request.name, version)))
 
-    def ModelStatistics(self, request: Any, _context: Context) -> Any:
+    def ModelStatistics(self, request: Any, _context: Call) -> Any:
         version = codec.parse_version(request.version, request.name)
         found = self._dataplane.statistics(request.name, version)
         return pb.ModelStatisticsResponse(model_stats=map(model_statistics, found))
 
-    def RepositoryIndex(self, request: Any, _context: Context) -> Any:
+    def RepositoryIndex(self, request: Any, _context: Call) -> Any:
         if request.repository_name:
             raise Unsupported("RepositoryIndex: 'repository_name' is not supported")
         response = pb.RepositoryIndexResponse()
@@ -92,7 +91,7 @@ class InferenceService:
             response.models.add(name=row.name, version=version, state=row.state, reason=row.reason)
         return response
 
-    def RepositoryModelLoad(self, request: Any, _context: Context) -> Any:
+    def RepositoryModelLoad(self, request: Any, _context: Call) -> Any:
         files = [key for key in request.parameters if key.startswith(_FILE)]
         _check_management("RepositoryModelLoad", request, "config", *files)
         config = request.parameters["config"].string_param if "config" in request.parameters else None
@@ -100,22 +99,13 @@ class InferenceService:
         self._control.load(request.model_name, config, uploaded)
         return pb.RepositoryModelLoadResponse()
 
-    def RepositoryModelUnload(self, request: Any, _context: Context) -> Any:
+    def RepositoryModelUnload(self, request: Any, _context: Call) -> Any:
         _check_management("RepositoryModelUnload", request, "unload_dependents")
         with_parts = request.parameters["unload_dependents"].bool_param
         self._control.unload(request.model_name, with_parts=with_parts)
         return pb.RepositoryModelUnloadResponse()
 
-    def handler(self, threads: HandlerThreads) -> Any:
-        """Make gRPC's handler of ModelInfer, which answers in `threads`."""
-
-        def handle(data: bytes, context: Context) -> bytes:
-            return self.answer(data, context)
-
-        handle.experimental_thread_pool = threads  # type: ignore[attr-defined]
-        return grpc.unary_unary_rpc_method_handler(handle)
-
-    def answer(self, data: bytes, context: Context) -> bytes:
+    def answer(self, data: Data, context: Call) -> Answer:
         """Answer a message of ModelInfer."""
         request_id = ""
         try:
@@ -128,7 +118,7 @@ class InferenceService:
             told = known(error, REQUEST, request_id)
         abort(context, told, request_id)
 
-    def answer_in_stream(self, data: bytes, caller: Streamed) -> None:
+    def answer_in_stream(self, data: Data, caller: Streamed) -> None:
         """Answer a message of ModelStreamInfer: an error ends the request, and not the stream (Triton)."""
         request_id = ""
         try:
@@ -137,18 +127,18 @@ class InferenceService:
                 request_id = request.id
                 self._infer_stream(request, caller, watch)
         except Exception as error:  # noqa: BLE001 - told as an answer, and logged where it is no known one
-            caller.put(_told(error, request_id), last=True)
+            caller.put([_told(error, request_id)], last=True)
 
     def _infer_stream(self, request: Any, caller: Streamed, watch: Watch) -> None:
         wanted, places = self._wanted(request, caller, watch)
 
         def send(response: InferResponse | OVServeError | None, *, final: bool) -> None:
             if isinstance(response, OVServeError):
-                caller.put(_told(response, wanted.id), last=final)
+                caller.put([_told(response, wanted.id)], last=final)
             elif response is not None:
                 caller.put(response_bytes.write_in_stream(response, places, final=final), last=final)
             elif final and wanted.parameters.get(_EMPTY_FINAL) is True:
-                caller.put(_empty_final(request), last=True)
+                caller.put([_empty_final(request)], last=True)
 
         self._dataplane.infer_stream(wanted, caller, send, DOOR, watch)
 
@@ -162,13 +152,13 @@ class InferenceService:
         return codec.decode(request, self._memory), shared_memory.windows(self._memory, request)
 
 
-def _read(data: bytes) -> InferRequest | Message:
+def _read(data: Data) -> InferRequest | Message:
     """Read a request at once where it has the common form; raises an `InvalidInput` for what is no message at all."""
     request = request_bytes.read(data)
     if request is not None:
         return request
     try:
-        return pb.ModelInferRequest.FromString(data)
+        return pb.ModelInferRequest.FromString(bytes(data))
     except DecodeError as error:
         raise known(error, REQUEST, "") from None
 

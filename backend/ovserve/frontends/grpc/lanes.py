@@ -1,5 +1,6 @@
 """Work in lanes: what is in the same one is done in the order it came, one after the other."""
 
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -8,10 +9,12 @@ from typing import Any, TypeAlias
 from google.protobuf.message import DecodeError
 from tritonclient.grpc import service_pb2 as pb
 
+from ovserve.http2.inbox import Message
+
 Work: TypeAlias = Callable[[], None]
 
 _NAME = "sequence_id"
-_MARK = _NAME.encode()
+_MARK = re.compile(_NAME.encode())
 
 
 class Lanes:
@@ -48,16 +51,16 @@ class Lanes:
                 self._submit(self._do, lane, follower)
 
 
-def lane_of(data: bytes) -> Hashable | None:
+def lane_of(data: Message) -> Hashable | None:
     """Tell which sequence of which model a ModelInferRequest belongs to; None for those that may overtake each other.
 
     Only what names a sequence somewhere is read. Of those that tell the id by an input, all of a model are in one lane.
     """
-    if _MARK not in data:
+    if _MARK.search(data) is None:
         return None
     message = pb.ModelInferRequest()
     try:
-        message.ParseFromString(data)
+        message.ParseFromString(bytes(data))
     except DecodeError:
         return None  # whoever answers it says so
     if _NAME in message.parameters:

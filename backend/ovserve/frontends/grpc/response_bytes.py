@@ -33,19 +33,19 @@ _BEGUN = {
 }
 
 
-def write(response: InferResponse, places: Mapping[str, Window]) -> bytes:
-    """Write the outputs in the model's order, all contents raw, the id echoed.
+def write(response: InferResponse, places: Mapping[str, Window]) -> list[Part]:
+    """Write, in parts that follow each other, the outputs in the model's order, all contents raw, the id echoed.
 
     What has one of the `places` goes there, and leaves its raw content empty (Triton). Raises `InferenceFailed` where
     that is more than a message carries.
     """
-    return b"".join(_parts(response, places))
+    return _parts(response, places)
 
 
-def write_in_stream(response: InferResponse, places: Mapping[str, Window], *, final: bool) -> bytes:
+def write_in_stream(response: InferResponse, places: Mapping[str, Window], *, final: bool) -> list[Part]:
     """Write a ModelStreamInferResponse likewise, marked as the request's last one or not."""
     parts = [*_parts(response, places), _BEGUN[final]]
-    return b"".join((_IN_STREAM, _varint(sum(map(len, parts))), *parts))
+    return [_IN_STREAM + _varint(sum(map(len, parts))), *parts]
 
 
 def _parts(response: InferResponse, places: Mapping[str, Window]) -> list[Part]:

@@ -1,14 +1,13 @@
 """Which right each RPC needs, and its check before anything of the request is read."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
-
-import grpc
+from collections.abc import Mapping
 
 from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
 from ovserve.frontends.grpc import kserve, tfs
-from ovserve.frontends.grpc.status import abort
+from ovserve.frontends.grpc.status import STATUS, fitting
+from ovserve.http2.head import Head, Metadata
+from ovserve.http2.status import Refused
 from ovserve.observability.logs import get_logger
 from ovserve.requests import Door
 from ovserve.security.keys import Keys, Right, presented_key
@@ -65,34 +64,28 @@ _DOORS: Mapping[str, Door] = {
 logger = get_logger("ovserve.grpc")
 
 
-class RightsCheck(grpc.ServerInterceptor):  # type: ignore[type-arg] # only the stubs know any
+class RightsCheck:
     """Refuses calls whose key lacks the right; a refused call's message is never received, however large it is."""
 
     def __init__(self, keys: Keys, dataplane: DataPlane) -> None:
         self._keys = keys
         self._dataplane = dataplane
 
-    def intercept_service(self, continuation: Callable[[Any], Any], details: grpc.HandlerCallDetails) -> Any:
-        right = RIGHTS.get(details.method, UNNAMED)
+    def __call__(self, head: Head, peer: str) -> None:
+        """Raise `Refused` where the call may not be made."""
+        right = RIGHTS.get(head.path, UNNAMED)
         if right is None:
-            return continuation(details)
+            return
+        name = head.path.rpartition("/")[2]
         try:
-            name = details.method.rpartition("/")[2]
-            self._keys.check(_presented(details.invocation_metadata), right, name, kserve.DOOR.interface)
+            self._keys.check(_presented(head.metadata), right, name, kserve.DOOR.interface)
         except OVServeError as error:
-            return self._refusing(details.method, error)
-        return continuation(details)
-
-    def _refusing(self, method: str, error: OVServeError) -> Any:
-        def refuse(_requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-            logger.debug("refused", rpc=method, peer=context.peer(), reason=str(error))
-            if method in _DOORS:
-                self._dataplane.refused(_DOORS[method], error)
-            abort(context, error)
-
-        return grpc.stream_stream_rpc_method_handler(refuse)  # a stream: only of such nothing is received unasked
+            logger.debug("refused", rpc=head.path, peer=peer, reason=str(error))
+            if head.path in _DOORS:
+                self._dataplane.refused(_DOORS[head.path], error)
+            raise Refused(STATUS[error.code], fitting(str(error))) from None
 
 
-def _presented(metadata: Any) -> str | None:
-    found = {name: value for name, value in metadata or () if isinstance(value, str)}
+def _presented(metadata: Metadata) -> str | None:
+    found = {name: value for name, value in metadata if isinstance(value, str)}
     return presented_key(found.get("authorization"), found.get("x-api-key"))

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import grpc
 from tritonclient.grpc import service_pb2 as pb
 
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import InvalidInput
+from ovserve.http2.call import Call
 from ovserve.log_settings import Value, change_log_settings, log_settings
 
 
@@ -18,7 +18,7 @@ class SettingsService:
         self._dataplane = dataplane
         self._control = control
 
-    def LogSettings(self, request: Any, _context: grpc.ServicerContext) -> Any:
+    def LogSettings(self, request: Any, _context: Call) -> Any:
         self._control.check_may_set("log settings")
         change_log_settings({name: _value(name, setting) for name, setting in request.settings.items()})
         response = pb.LogSettingsResponse()
@@ -27,7 +27,7 @@ class SettingsService:
             setattr(response.settings[name], field, value)
         return response
 
-    def TraceSetting(self, request: Any, _context: grpc.ServicerContext) -> Any:
+    def TraceSetting(self, request: Any, _context: Call) -> Any:
         self._control.check_may_set("trace settings")
         changes = {name: tuple(setting.value) for name, setting in request.settings.items()}
         settings = self._dataplane.trace_settings(changes, request.model_name)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import grpc
 from tritonclient.grpc import service_pb2 as pb
 
 from ovserve import tensor_bytes
 from ovserve.errors import InvalidInput
+from ovserve.http2.call import Call
 from ovserve.shared_memory import SharedMemory, Window
 from ovserve.tensors import Tensor
 
@@ -21,7 +21,7 @@ class SharedMemoryService:
     def __init__(self, memory: SharedMemory) -> None:
         self._memory = memory
 
-    def SystemSharedMemoryStatus(self, request: Any, _context: grpc.ServicerContext) -> Any:
+    def SystemSharedMemoryStatus(self, request: Any, _context: Call) -> Any:
         response = pb.SystemSharedMemoryStatusResponse()
         for region in self._memory.regions(request.name):
             found = response.regions[region.name]
@@ -29,11 +29,11 @@ class SharedMemoryService:
             found.offset, found.byte_size = region.offset, region.byte_size
         return response
 
-    def SystemSharedMemoryRegister(self, request: Any, _context: grpc.ServicerContext) -> Any:
+    def SystemSharedMemoryRegister(self, request: Any, _context: Call) -> Any:
         self._memory.register(request.name, request.key, request.offset, request.byte_size)
         return pb.SystemSharedMemoryRegisterResponse()
 
-    def SystemSharedMemoryUnregister(self, request: Any, _context: grpc.ServicerContext) -> Any:
+    def SystemSharedMemoryUnregister(self, request: Any, _context: Call) -> Any:
         self._memory.unregister(request.name)
         return pb.SystemSharedMemoryUnregisterResponse()
 

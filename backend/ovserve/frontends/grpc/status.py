@@ -6,6 +6,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from ovserve.errors import Code, InvalidInput, OVServeError
+from ovserve.http2.call import Call
 from ovserve.observability.logs import get_logger
 
 STATUS = {
@@ -31,7 +32,7 @@ _MOST_ENCODED_BYTES = 4096
 _MOST_ID_CHARACTERS = 64
 
 
-def abort(context: grpc.ServicerContext, error: OVServeError, request_id: str = "") -> NoReturn:
+def abort(context: Call, error: OVServeError, request_id: str = "") -> NoReturn:
     """End the call with the error's status and sentence, prefixed with the request's id as Triton does."""
     context.abort(STATUS[error.code], fitting(sentence(error, request_id)))
 

@@ -1,41 +1,42 @@
 """ModelStreamInfer: many requests on one call, answered as they are done.
 
-A stream's thread only reads: requests run in the threads that ModelInfer's run in, and a thread that sends is borrowed
-while there is something to send. So a stream that is idle, or whose client does not read, holds up nobody else.
+Requests run in the threads that ModelInfer's run in, and no thread waits for a client: a stream that is idle, or whose
+client does not read, holds up nobody else.
 The requests of one sequence run in the order they came.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import grpc
 
 from ovserve.errors import Cancelled, Code, NotReady, Overloaded
 from ovserve.frontends.grpc.lanes import Lanes, lane_of
 from ovserve.frontends.grpc.status import STATUS, abort
-from ovserve.frontends.handler_threads import HandlerThreads
+from ovserve.handler_threads import HandlerThreads
+from ovserve.http2.call import Call
+from ovserve.http2.head import Metadata
+from ovserve.http2.inbox import Message
+from ovserve.http2.methods import Streaming, Work
+from ovserve.http2.wire import Buffer
 from ovserve.requests import Caller
 
-# Each holds a thread (45 KB with 500 idle ones) as long as it is open.
 MOST_STREAMS = 512
 # Not more than one slot and its queue admit, so that a client who sends all at once is slowed down and not refused.
 MOST_IN_FLIGHT = 16
 _MOST_UNSENT = 16  # answers of a stream; one more, unless it is its request's last, waits for the client
 _PATIENCE_S = 60.0  # with a client that reads nothing
-_SPARE_THREADS = 16  # to refuse the streams that are too many
 
 _STOPPING = "the server is stopping"
 
-Send: TypeAlias = Callable[[bytes | None], None]
-
 
 class Remote(Caller, Protocol):
-    """A caller at the other end of a connection; a gRPC servicer context is one as it stands."""
+    """A caller at the other end of a connection."""
 
-    def invocation_metadata(self) -> Iterable[tuple[str, Any]] | None:
+    def invocation_metadata(self) -> Metadata:
         """Tell the metadata of the call."""
         ...
 
@@ -43,7 +44,7 @@ class Remote(Caller, Protocol):
 class Streamed(Remote, Protocol):
     """The caller of one request of a stream, and the way back to him."""
 
-    def put(self, answer: bytes, *, last: bool) -> None:
+    def put(self, answer: Sequence[Buffer], *, last: bool) -> None:
         """Have an answer sent; wait, unless it is the last, where many have not been read yet.
 
         Raises `Cancelled` where the client does not read.
@@ -51,32 +52,22 @@ class Streamed(Remote, Protocol):
         ...
 
 
-Answer: TypeAlias = Callable[[bytes, Streamed], None]
+Answer: TypeAlias = Callable[[Message, Streamed], None]
 
 
 class Streams:
     """All streams that are open; `answer` puts a request's answers, and never raises."""
 
-    def __init__(self, answer: Answer, workers: HandlerThreads) -> None:
+    def __init__(self, answer: Answer, threads: HandlerThreads) -> None:
         self._answer = answer
-        self._workers = workers
-        self._readers = HandlerThreads("grpc-stream")
-        self._readers.allow(MOST_STREAMS + _SPARE_THREADS)
-        self._senders = HandlerThreads("grpc-stream-send")
-        self._senders.allow(2 * MOST_STREAMS)  # for the answers of each, and for its end
+        self._threads = threads
         self._open: set[_Stream] = set()
         self._lock = threading.Lock()
         self._closed = False
 
-    def handler(self) -> Any:
-        """Make gRPC's handler, which sends through a callback and not by returning."""
-
-        def handle(requests: Iterator[bytes], context: grpc.ServicerContext, send: Send) -> None:
-            self._serve(requests, context, send)
-
-        handle.experimental_non_blocking = True  # type: ignore[attr-defined]
-        handle.experimental_thread_pool = self._readers  # type: ignore[attr-defined]
-        return grpc.stream_stream_rpc_method_handler(handle)
+    def method(self) -> Streaming:
+        """Make the method that the server has."""
+        return Streaming(self._begin, self._threads)
 
     def close(self) -> None:
         """End every stream with UNAVAILABLE once it has its answers, and refuse new ones."""
@@ -86,133 +77,158 @@ class Streams:
         for stream in streams:
             stream.close()
 
-    def _serve(self, requests: Iterator[bytes], context: grpc.ServicerContext, send: Send) -> None:
-        stream = _Stream(context, send, self._senders)
+    def _begin(self, call: Call) -> "_Stream":
+        stream = _Stream(call, self._answer, self._threads.submit)
         with self._lock:
-            closed, full = self._closed, len(self._open) >= MOST_STREAMS
-            if not closed and not full:
-                self._open.add(stream)
-        if closed:
-            abort(context, NotReady(_STOPPING))
-        if full:
-            abort(context, Overloaded(f"{MOST_STREAMS} streams are open already, as many as there may be"))
-        try:
-            self._read(requests, stream)
-        except grpc.RpcError:
-            stream.leave()  # the client went away
-        finally:
-            with self._lock:
-                self._open.discard(stream)
+            if self._closed:
+                abort(call, NotReady(_STOPPING))
+            if len(self._open) >= MOST_STREAMS:
+                abort(call, Overloaded(f"{MOST_STREAMS} streams are open already, as many as there may be"))
+            self._open.add(stream)
+        call.add_callback(partial(self._end, stream))
+        return stream
 
-    def _read(self, requests: Iterator[bytes], stream: "_Stream") -> None:
-        lanes = Lanes(self._workers.submit)
-        for data in requests:
-            if not stream.admit():
-                return
-            lanes.put(lane_of(data), partial(self._run, stream, data))
-            del data  # or an idle stream would hold its last request's bytes
-        stream.finish()
-
-    def _run(self, stream: "_Stream", data: bytes) -> None:
-        part = _Part(stream)
-        try:
-            self._answer(data, part)
-        finally:
-            part.end()
+    def _end(self, stream: "_Stream") -> None:
+        with self._lock:
+            self._open.discard(stream)
+        stream.leave()
 
 
 class _Stream:
-    def __init__(self, context: grpc.ServicerContext, send: Send, senders: HandlerThreads) -> None:
-        self._context = context
-        self._send = send
-        self._senders = senders
-        self._outbox: deque[tuple[bytes, bool]] = deque()
-        self._sending = False
-        self._in_flight = 0
+    """Where the messages of one call go, and its answers come from."""
+
+    def __init__(self, call: Call, answer: Answer, submit: Callable[..., None]) -> None:
+        self._call = call
+        self._answer = answer
+        self._submit = submit
+        self._lanes = Lanes(submit)
+        self._held: deque[Message] = deque()  # requests beyond those in flight, which the client had sent already
+        self._running = 0
+        self._unsent = 0  # answers that wait for the client to make room
+        self._unsent_last = 0  # of these, each its request's last
+        self._half_closed = False
         self._closing = False
         self._gone = False
-        self._finished = False
         self._changed = threading.Condition()
         self._callbacks: dict[object, list[Callable[[], None]]] = {}
-        if not context.add_callback(self.leave):
-            self.leave()
+        call.on_room = self._sent
 
-    def admit(self) -> bool:
-        """Wait for room for one more request; False where there will be no answer to it."""
+    # What comes from the client; in the thread that reads the connection
+
+    def message(self, data: Message) -> Work | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._in_flight < MOST_IN_FLIGHT or self._gone or self._closing)
             if self._gone or self._closing:
-                return False
-            self._in_flight += 1
-            return True
+                return None
+            if self._held or self._is_full():
+                self._held.append(data)
+                self._call.pause()
+                return None
+            self._running += 1
+        return self._work(data)
 
-    def put(self, answer: bytes, *, last: bool) -> None:
-        """Send an answer, after those that were put before; `last` is its request's."""
+    def half_closed(self) -> None:
         with self._changed:
-            self._outbox.append((answer, last))
-            if self._sending:
-                return
-            self._sending = True
-        self._senders.submit(self._send_all)
+            self._half_closed = True
+        self._end_if_done()
 
-    def _send_all(self) -> None:
+    def _is_full(self) -> bool:
+        return self._running + self._unsent_last >= MOST_IN_FLIGHT
+
+    def _work(self, data: Message) -> Work | None:
+        lane = lane_of(data)
+        work = partial(self._run, data)
+        if lane is None:
+            return work
+        self._lanes.put(lane, work)
+        return None
+
+    def _run(self, data: Message) -> None:
+        part = _Part(self)
+        size = len(data)
+        try:
+            self._answer(data, part)
+        finally:
+            del data
+            part.end()
+            self._call.release(size)
+            with self._changed:
+                self._running -= 1
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin what waited for room, and end what is done."""
         while True:
             with self._changed:
-                if not self._outbox:
-                    self._sending = False
-                    return
-                answer, last = self._outbox.popleft()
-            self._send(answer)  # waits for the client to make room, and returns at once where it has gone
-            with self._changed:
-                self._in_flight -= last
-                self._changed.notify_all()
+                if not self._held or self._is_full() or self._gone or self._closing:
+                    break
+                data = self._held.popleft()
+                self._running += 1
+                is_empty = not self._held
+            if is_empty:
+                self._call.resume()
+            work = self._work(data)
+            if work is not None:
+                self._submit(work)
+        self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        with self._changed:
+            if self._running or self._gone or not (self._closing or (self._half_closed and not self._held)):
+                return
+        if self._closing:
+            self._call.finish(STATUS[Code.NOT_READY], _STOPPING)
+        else:
+            self._call.finish(grpc.StatusCode.OK)
+
+    # What goes to the client
+
+    def put(self, answer: Sequence[Buffer], *, last: bool) -> None:
+        """Send an answer, after those that were put before; `last` is its request's."""
+        with self._changed:
+            self._unsent += 1
+            self._unsent_last += last
+        self._call.send(answer)
+        if not self._call.pending:
+            self._sent()
+
+    def _sent(self) -> None:
+        with self._changed:
+            waited = self._unsent_last
+            self._unsent = self._unsent_last = 0
+            self._changed.notify_all()
+        if waited and self._held:
+            self._go_on()
 
     def wait_for_room(self) -> None:
         """Wait until the client has read most of its answers; raises `Cancelled` where it does not read."""
         with self._changed:
-            if not self._changed.wait_for(lambda: len(self._outbox) < _MOST_UNSENT or self._gone, _PATIENCE_S):
+            if not self._changed.wait_for(lambda: self._unsent < _MOST_UNSENT or self._gone, _PATIENCE_S):
                 raise Cancelled(f"the client has read nothing for {_PATIENCE_S:g} s")
-
-    def drop(self) -> None:
-        """Know that a request has no last answer."""
-        with self._changed:
-            self._in_flight -= 1
-            self._changed.notify_all()
 
     def close(self) -> None:
         """End the stream, when its requests are answered, with UNAVAILABLE."""
         with self._changed:
             self._closing = True
-            self._changed.notify_all()
-        self._senders.submit(self.finish)
-
-    def finish(self) -> None:
-        """Wait until everything is answered, and end the stream."""
-        with self._changed:
-            self._changed.wait_for(lambda: (self._in_flight == 0 and not self._sending) or self._gone)
-            if self._finished or self._gone:
-                return
-            self._finished = True
-            if self._closing:
-                self._context.set_code(STATUS[Code.NOT_READY])
-                self._context.set_details(_STOPPING)
-        self._send(None)
+            self._held.clear()
+        self._end_if_done()
 
     def leave(self) -> None:
         """The client has gone, or the stream has ended: what waits for its turn need not wait."""
         with self._changed:
             self._gone = True
+            self._held.clear()
             callbacks = [callback for each in self._callbacks.values() for callback in each]
             self._changed.notify_all()
         for callback in callbacks:
             callback()
 
-    def time_remaining(self) -> float:
-        return self._context.time_remaining()
+    # What a request of it asks
 
-    def invocation_metadata(self) -> Iterable[tuple[str, Any]] | None:
-        metadata: Iterable[tuple[str, Any]] | None = self._context.invocation_metadata()
-        return metadata
+    def time_remaining(self) -> float:
+        return self._call.time_remaining()
+
+    def invocation_metadata(self) -> Metadata:
+        return self._call.invocation_metadata()
 
     def watch(self, part: object, callback: Callable[[], None]) -> bool:
         with self._changed:
@@ -240,10 +256,10 @@ class _Part:
     def add_callback(self, callback: Callable[[], None]) -> bool:
         return self._stream.watch(self, callback)
 
-    def invocation_metadata(self) -> Iterable[tuple[str, Any]] | None:
+    def invocation_metadata(self) -> Metadata:
         return self._stream.invocation_metadata()
 
-    def put(self, answer: bytes, *, last: bool) -> None:
+    def put(self, answer: Sequence[Buffer], *, last: bool) -> None:
         if not last:
             self._stream.wait_for_room()
         with self._lock:
@@ -253,7 +269,5 @@ class _Part:
 
     def end(self) -> None:
         with self._lock:
-            if not self._ended:
-                self._ended = True
-                self._stream.drop()
+            self._ended = True
         self._stream.forget(self)

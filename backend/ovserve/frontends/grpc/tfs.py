@@ -6,20 +6,17 @@ OVMS answered otherwise (UNKNOWN for what it had no code for), the project decid
 
 from typing import Any
 
-import grpc
-
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
 from ovserve.frontends.grpc.answering import answering, refusing
 from ovserve.frontends.tfs import messages, metadata, model_status, predict
 from ovserve.frontends.tfs.declarations import SERVICES, UNSUPPORTED
+from ovserve.http2.call import Call
 from ovserve.requests import Door
 
 PREDICTION = "tensorflow.serving.PredictionService"
 DOOR = Door("TensorFlowServing", "gRPC")
-
-Context = grpc.ServicerContext
 
 
 class Service:
@@ -33,19 +30,19 @@ class Service:
         """Take note of a Predict that could not be read."""
         self._dataplane.refused(DOOR, error)
 
-    def Predict(self, request: Any, context: Context) -> Any:
+    def Predict(self, request: Any, context: Call) -> Any:
         with self._dataplane.watch(DOOR) as watch:
             spec = request.model_spec
             watch.know(spec.name, spec.version.value or None, "")
             watch.carry(context.invocation_metadata)
             return predict.encode(self._dataplane.infer(predict.decode(request), context, DOOR, watch))
 
-    def GetModelMetadata(self, request: Any, _context: Context) -> Any:
+    def GetModelMetadata(self, request: Any, _context: Call) -> Any:
         name, version = predict.model_and_version(request)
         metadata.check_fields(request.metadata_field, name)
         return metadata.encode(self._dataplane.metadata(name, version, DOOR)[0])
 
-    def GetModelStatus(self, request: Any, _context: Context) -> Any:
+    def GetModelStatus(self, request: Any, _context: Call) -> Any:
         return model_status.encode(self._control.standings(*predict.model_and_version(request)))
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from ovserve.frontends.handler_threads import HandlerThreads
+from ovserve.handler_threads import HandlerThreads
 
 ResultT = TypeVar("ResultT")
 

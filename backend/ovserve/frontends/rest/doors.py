@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
-from ovserve.frontends.handler_threads import HandlerThreads
+from ovserve.handler_threads import HandlerThreads
 from ovserve.shared_memory import SharedMemory
 
 _PROBE_THREADS = 4

@@ -12,12 +12,12 @@ from ovserve.config.cors import Cors
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import CannotStart
-from ovserve.frontends.handler_threads import threads_for
 from ovserve.frontends.rest.app import make_app
 from ovserve.frontends.rest.body import PATIENCE_S
 from ovserve.frontends.rest.connections import Connections
 from ovserve.frontends.rest.doors import Doors
 from ovserve.frontends.rest.protocol import BoundedProtocol
+from ovserve.frontends.thread_count import threads_for
 from ovserve.metrics import Metrics
 from ovserve.security.certificates import Certificates
 from ovserve.security.keys import Keys

@@ -2,39 +2,25 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any
 
-from ovserve.dataplane import DataPlane
 from ovserve.observability.logs import get_logger
-from ovserve.serving.registry import Registry
 
 _Call = tuple[Callable[..., Any], tuple[Any, ...]]
-
-# Requests beyond what the models admit need a thread too, for the moment it takes to refuse them.
-_SPARE_THREADS = 16
 
 logger = get_logger("ovserve.frontends")
 
 
-def threads_for(dataplane: DataPlane, registry: Registry) -> int:
-    """Count the threads that a frontend needs: requests that wait for their turn or for a load hold theirs."""
-    models = [model for entry in registry.entries.values() for model in entry.available.values()]
-    return dataplane.most_waiting_for_loads + sum(model.admitted_at_once for model in models) + _SPARE_THREADS
-
-
-class HandlerThreads(ThreadPoolExecutor):
+class HandlerThreads:
     """Threads started as calls need them, up to a number that can be raised at any time.
 
-    A ThreadPoolExecutor because gRPC takes nothing else. It wants a future from `submit` only to count calls against
-    `maximum_concurrent_rpcs`, which we do not set, and a request without one costs less CPU. And the standard library's
-    count of idle threads can be too high for a moment, in which a call waits behind a slow one although there is room
-    for another thread.
+    Unlike a ThreadPoolExecutor it makes no future of a call, and it counts exactly: the standard library's count of
+    idle threads can be too high for a moment, in which a call waits behind a slow one although there is room for
+    another thread.
     """
 
     def __init__(self, name: str) -> None:
-        super().__init__(1)
         self._name = name
         self._most = 0
         self._started = 0
@@ -47,7 +33,7 @@ class HandlerThreads(ThreadPoolExecutor):
         with self._lock:
             self._most = max(self._most, count)
 
-    def submit(self, function: Callable[..., Any], /, *args: Any) -> None:  # type: ignore[override]
+    def submit(self, function: Callable[..., Any], /, *args: Any) -> None:
         """Run `function` in a thread."""
         with self._lock:
             starts = self._spare <= 0 and self._started < self._most
