@@ -12,6 +12,8 @@ import pytest
 # it runs it meddles with files that both have.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+# Hundreds of processes are started here: each finds the bytecode of the one before.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from server_process import ServerProcess
 
