@@ -24,7 +24,7 @@ NEWEST_PYTHON = (3, 12)
 Start = Callable[..., TritonProcess]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         pytest.skip("no Triton: its wheel is for Linux x86_64")
@@ -38,7 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return Home(folder, run(page("install"), folder, PIP_FIND_LINKS=str(wheels)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def start(home: Home) -> Iterator[Start]:
     """Start Triton on a repository, with the page's command and more flags; each one started is stopped at the end."""
     started: list[TritonProcess] = []
@@ -54,7 +54,7 @@ def start(home: Home) -> Iterator[Start]:
         list(threads.map(TritonProcess.stop, started))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def on_triton(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Served:
     root = tmp_path_factory.mktemp("models")
     for name, example in triton_models.examples(SHARED).items():
@@ -64,7 +64,7 @@ def on_triton(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Served:
     return Served("triton", lambda _: server.address, server)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def on_ovserve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One process for the models without settings, and one for each that has some, when it is asked for."""
     root = tmp_path_factory.mktemp("models")

@@ -1,0 +1,1 @@
+"""A package only so that what its tests have started, Triton with all its processes, ends with the last of them."""
