@@ -26,6 +26,10 @@ _FIRST_BYTES = 2 << 20
 _MOST_READS = 16  # before it is the next connection's turn
 _COSTLY = 10  # frames that a stream's end by one side counts for
 
+# Unpacking a header block takes long. One that is larger than gRPC's clients send counts as frames that carry nothing.
+_LARGE_BLOCK_BYTES = 8 << 10
+_BLOCK_BYTES_A_FRAME = 256
+
 Works: TypeAlias = list[tuple[Method, Work]]
 
 
@@ -238,6 +242,8 @@ class Connection:
     # Heads
 
     def header_block(self, stream: int, block: bytes, *, ends: bool) -> None:
+        if len(block) > _LARGE_BLOCK_BYTES:
+            self._patience.spend(len(block) // _BLOCK_BYTES_A_FRAME)
         if stream % 2 == 0:
             raise ConnectionFault(Fault.PROTOCOL_ERROR, "HEADERS on a stream that is no client's")
         if stream <= self._last_stream:
