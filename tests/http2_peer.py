@@ -305,4 +305,5 @@ class Peer:
             self.send(content)
 
     def __repr__(self) -> str:
-        return f"goaways {self.goaways}, streams {self.streams}, the last frames {self.frames[-5:]}"
+        streams = dict(list(self.streams.items())[-3:])
+        return f"goaways {self.goaways}, the last streams {streams}, the last frames {self.frames[-5:]}"[:2000]

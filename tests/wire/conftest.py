@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ def open_door(core: Core) -> Iterator[Callable[..., GrpcDoor]]:
     for name in names:
         logging.getLogger(name).addHandler(complaints)
 
-    def open_one(**limits: int) -> GrpcDoor:
+    def open_one(**limits: Any) -> GrpcDoor:
         doors.append(GrpcDoor(core, **limits))
         return doors[-1]
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 import small_models
-from http2_calls import CALL, GOOD, INFER, OK, RESOURCE_EXHAUSTED, assert_serves, assert_well, call, large
+from http2_calls import CALL, GOOD, INFER, LIVE, OK, RESOURCE_EXHAUSTED, assert_serves, assert_well, call, large
 from http2_peer import (
     COMPRESSION_ERROR,
     CONTINUATION,
@@ -285,3 +285,29 @@ def test_answers_that_are_not_read_are_bounded(open_door, monkeypatch: pytest.Mo
         again = peer.open(CALL)
         peer.send(window_update(again, 1000), data(again, GOOD, ends=True))
         assert peer.wait_end(again).status == OK
+
+
+def test_a_ping_for_each_answer_is_no_attack(address: str) -> None:
+    """Go's client measures its connection so, as often as it is answered."""
+    with Peer(address) as peer:
+        peer.send(window_update(0, 1 << 24))
+        for _ in range(80):
+            streams = [peer.new_stream() for _ in range(200)]
+            for stream in streams:
+                peer.send(
+                    peer.headers(stream, call(LIVE)), data(stream, message(b""), ends=True), frame(PING, bytes(8))
+                )
+            peer.wait(lambda: peer.stream(streams[-1]).over)  # noqa: B023 - it is called at once
+            peer.streams.clear()
+            peer.frames.clear()
+        peer.wait(lambda: len(peer.pongs) == 16_000)
+        assert peer.goaways == []
+
+
+def test_calls_that_run_out_of_time_are_no_attack(address: str) -> None:
+    with Peer(address) as peer:
+        for _ in range(3000):
+            stream = peer.open(call(INFER, ("grpc-timeout", "1n")))
+            peer.send(data(stream, GOOD), reset(stream))
+        peer.round_trip()
+        assert peer.goaways == []

@@ -78,7 +78,7 @@ class Connection:
         self._last_stream = 0
         self._receive_window = frames.MOST_WINDOW
         self._held_bytes = 0
-        self._frames_sent = 0  # when the last PING came
+        self._pings = 0  # of which each has a frame of DATA that it may be about
         self._works: Works = []
 
     # Reading; in one thread at a time
@@ -202,10 +202,11 @@ class Connection:
 
     def _pong(self, flags: int, payload: bytes) -> None:
         if not flags & frames.ACK:
-            # A ping for each DATA is how clients measure what their connection can carry.
-            if self.outbox.frames_sent == self._frames_sent:
+            # A ping for each DATA is how Go's client measures what its connection can carry.
+            if self._pings < self.outbox.frames_sent:
+                self._pings += 1
+            else:
                 self._patience.spend()
-            self._frames_sent = self.outbox.frames_sent
             with self.lock:
                 self.outbox.emit_reply(frames.frame(frames.PING, frames.ACK, 0, payload))
 
@@ -228,8 +229,9 @@ class Connection:
 
     def _let_go(self, stream: int) -> None:
         self._check_known(stream)
-        self._patience.spend(_COSTLY)
         call = self.calls.get(stream)
+        # A client has to reset what its deadline has ended, and cannot know what we have just ended.
+        self._patience.spend(_COSTLY if call is not None and call.time_remaining() else 1)
         if call is not None:
             call.remote_ended = True
             self._drop(call)
