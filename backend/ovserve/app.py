@@ -126,7 +126,6 @@ def _grpc(core: Core, port: int, certificates: Certificates | None) -> _Door:
         core.shared_memory,
         limits=Limits(
             settings.grpc_max_message_bytes,
-            settings.grpc_max_message_bytes,
             settings.grpc_max_connections,
             settings.grpc_max_concurrent_streams,
         ),

@@ -97,8 +97,10 @@ class Slot:
                 feed.let_go()
 
     def _bind(self, port: Port, data: Array) -> None:
-        parts = strings.pack(data) if port.dtype is DType.BYTES else (data,)
-        for offset, part in enumerate(parts):
+        if port.dtype is not DType.BYTES:
+            self._feeds[port.index].put(data)
+            return
+        for offset, part in enumerate(strings.pack(data)):
             self._feeds[port.index + offset].put(part)
 
 
@@ -107,11 +109,14 @@ def _copied(port: Port, given: Sequence[Array]) -> Array:
         begins, ends, characters = given[port.index : port.index + 3]
         return strings.unpack(begins, ends, characters)
     # The view ends with the slot's next request.
-    return np.array(given[port.index].view(port.dtype.numpy), copy=True)
+    data, dtype = given[port.index], port.dtype.numpy
+    return data.copy() if data.dtype == dtype else data.view(dtype).copy()
 
 
 class _Feed:
     """Brings arrays into one input of an infer request, the cheaper way."""
+
+    _own_data: Array
 
     def __init__(self, request: ov.InferRequest, index: int, port: ov.ConstOutput) -> None:
         self._request = request
@@ -129,7 +134,9 @@ class _Feed:
             return
         if data.shape != self._own_shape:
             self._bind_own(data.shape)
-        np.copyto(self._own.data.view(data.dtype), data)
+        if data.dtype != self._own_data.dtype:  # only numpy's own name for what it has none for, as BF16
+            self._own_data = self._own_data.view(data.dtype)
+        self._own_data[...] = data
 
     def let_go(self) -> None:
         """Give up the caller's array, if one is bound: a message's memory must not stay as long as the slot."""
@@ -141,6 +148,7 @@ class _Feed:
         """Have a tensor of our own for `shape`; one that is bound cannot grow, so it is a fresh one."""
         self._own = ov.Tensor(self._type, ov.Shape(shape))
         self._own_shape = shape
+        self._own_data = self._own.data
         self._request.set_input_tensor(self._index, self._own)
 
 

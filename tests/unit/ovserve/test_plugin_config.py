@@ -22,9 +22,9 @@ import small_models
     ids=str,
 )
 def test_plugin_config_beats_our_defaults(tmp_path: Path, given: dict[str, Any], told: dict[str, Any]) -> None:
-    small_models.save(small_models.add_one([1, 2]), tmp_path / "m/1")
+    small_models.save(small_models.add_one([-1, 2]), tmp_path / "m/1")  # a quick model is told to have no streams
     models = ovserve.load(model_name="m", model_path=tmp_path / "m", plugin_config=given)
-    compiled = models._core.registry.find("m")._general[0]._request.get_compiled_model()
+    compiled = models._core.registry.find("m")._general[0]._feeds[0]._request.get_compiled_model()
     found = {name: compiled.get_property(name) for name in told}
     assert {name: getattr(value, "name", value) for name, value in found.items()} == told
 
@@ -33,7 +33,7 @@ def test_a_variant_is_told_the_same(tmp_path: Path) -> None:
     small_models.save(small_models.add_one([1, 2]), tmp_path / "m/1")
     models = ovserve.load(model_name="m", model_path=tmp_path / "m", shape="auto", plugin_config={"NUM_STREAMS": 1})
     loaded = models._core.registry.find("m")._variants._compiler.compile(((3, 4),))
-    compiled = loaded[0]._request.get_compiled_model()
+    compiled = loaded[0]._feeds[0]._request.get_compiled_model()
     assert (compiled.get_property("NUM_STREAMS"), compiled.get_property("ENABLE_CPU_PINNING")) == (1, False)
 
 

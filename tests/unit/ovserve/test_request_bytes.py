@@ -32,6 +32,15 @@ def assert_both_agree(data: bytes) -> bool:
         return False
     expected = by_message(data)
     assert expected is not None, "only the message class may refuse, and it does"
+    assert_same(found, expected)
+    for again in (data, memoryview(bytearray(data))):
+        read_again = request_bytes.read(again)
+        assert read_again is not None
+        assert_same(read_again, expected)
+    return True
+
+
+def assert_same(found: InferRequest, expected: InferRequest) -> None:
     for field in ("model", "version", "outputs", "id", "classification", "parameters", "sequence", "timeout_us"):
         assert getattr(found, field) == getattr(expected, field)
     assert list(found.inputs) == list(expected.inputs)
@@ -41,7 +50,6 @@ def assert_both_agree(data: bytes) -> bool:
         assert found.inputs[name].data.tobytes() == tensor.data.tobytes() or tensor.data.dtype == object
         if tensor.data.dtype == object:
             assert found.inputs[name].data.tolist() == tensor.data.tolist()
-    return True
 
 
 def test_they_agree_on_damaged_requests() -> None:
@@ -136,3 +144,30 @@ def test_what_is_not_common_is_left_to_the_message_class(field: str) -> None:
     else:
         del message.raw_input_contents[:]
     assert request_bytes.read(message.SerializeToString()) is None
+
+
+def test_a_request_like_an_earlier_one_has_its_own_contents() -> None:
+    for number in range(3):
+        asked = request("m", {"x": np.full((1, 10), number, np.float32), "n": np.array([number])})
+        assert assert_both_agree(asked.SerializeToString())
+
+
+def test_texts_of_one_length_may_have_other_limits() -> None:
+    for each in (texts(b"ab", b""), texts(b"", b"ab"), texts(b"a", b"b")):
+        assert assert_both_agree(request("m", {"t": each}).SerializeToString())
+
+
+@pytest.mark.parametrize("place", range(200))
+def test_a_byte_that_differs_beside_the_contents_is_noticed(place: int) -> None:
+    inputs = {name * 40: np.arange(3, dtype=np.float32) for name in ("x", "y")}
+    data = request("m", inputs).SerializeToString()
+    assert assert_both_agree(data)
+    for change in (1, 0x20, 0x80):
+        changed = bytearray(data)
+        changed[place % len(data)] ^= change
+        assert_both_agree(bytes(changed))
+
+
+def test_more_requests_than_are_remembered_are_read_all_the_same() -> None:
+    for number in range(3000):
+        assert assert_both_agree(request(f"m{number}", {"x": np.ones(1, np.float32)}).SerializeToString())

@@ -43,7 +43,7 @@ def as_message(response: InferResponse) -> pb.ModelInferResponse:
 @pytest.mark.parametrize("name", RESPONSES)
 def test_a_response_is_what_the_message_class_writes(name: str) -> None:
     response = RESPONSES[name]
-    written = response_bytes.write(response, {})
+    written = b"".join(response_bytes.write(response, {}))
     assert pb.ModelInferResponse.FromString(written) == as_message(response)
     if len(response.parameters) < 2:  # a map has no order
         assert written == as_message(response).SerializeToString()
@@ -55,5 +55,5 @@ def test_in_a_stream_it_is_marked(name: str, final: bool) -> None:
     response = RESPONSES[name]
     expected = pb.ModelStreamInferResponse(infer_response=as_message(response))
     expected.infer_response.parameters["triton_final_response"].bool_param = final
-    written = response_bytes.write_in_stream(response, {}, final=final)
+    written = b"".join(response_bytes.write_in_stream(response, {}, final=final))
     assert pb.ModelStreamInferResponse.FromString(written) == expected

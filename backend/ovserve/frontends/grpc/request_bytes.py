@@ -6,6 +6,7 @@ Source: protobuf's encoding (https://protobuf.dev/programming-guides/encoding) a
 
 from functools import lru_cache
 from math import prod
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ovserve import tensor_bytes
 from ovserve.errors import InvalidInput
 from ovserve.frontends.limits import check_shape, parse_version
 from ovserve.requests import InferRequest
-from ovserve.tensors import BY_KSERVE, DType, Shape, Tensor
+from ovserve.tensors import BY_KSERVE, Array, DType, Shape, Tensor
 
 # Tags of one byte each: a field's number, and 2 for that a length and so many bytes follow.
 _MODEL_NAME, _MODEL_VERSION, _ID = 0x0A, 0x12, 0x1A
@@ -23,6 +24,11 @@ _NAME, _DATATYPE, _SHAPE = 0x0A, 0x12, 0x1A
 _MOST = 1 << 31  # neither a length nor a dimension has as many
 _REMEMBERED_BYTES = 512  # an input without its contents is shorter, of all but strange models
 
+_REMEMBERED_LAYOUTS = 1024
+_REMEMBERED_GAPS_BYTES = 2048
+_BEGINNING_BYTES = 64  # which tells requests of one length apart, mostly
+
+Data: TypeAlias = bytes | memoryview
 _Head = tuple[str, DType, Shape, int]
 
 
@@ -30,19 +36,73 @@ class _Uncommon(Exception):
     """The message class has to read it, or to refuse it."""
 
 
-def read(data: bytes | memoryview) -> InferRequest | None:
+class _Place(NamedTuple):
+    """A tensor, and where its contents lie in the request."""
+
+    name: str
+    dtype: DType
+    shape: Shape
+    begin: int
+    end: int
+
+
+class _Layout(NamedTuple):
+    """All that a request says but the contents of its tensors; `gaps` are its bytes beside those, and where they lie.
+
+    Clients send the same gaps again and again.
+    """
+
+    model: str
+    version: int | None
+    outputs: frozenset[str] | None
+    id: str
+    places: list[_Place]
+    gaps: list[tuple[int, int, bytes]]
+
+    def is_of(self, data: Data) -> bool:
+        """Tell whether a request of the same length has it too."""
+        for begin, end, gap in self.gaps:  # noqa: SIM110 - a generator would cost more than all else here
+            if bytes(data[begin:end]) != gap:
+                return False
+        return True
+
+    @property
+    def is_worth_remembering(self) -> bool:
+        return not self.id and sum(len(gap) for *_, gap in self.gaps) <= _REMEMBERED_GAPS_BYTES
+
+    def request(self, data: Data) -> InferRequest:
+        inputs = {place.name: Tensor(place.dtype, _array(data, place)) for place in self.places}
+        return InferRequest(self.model, inputs, self.version, self.outputs, self.id)
+
+
+_layouts: dict[tuple[int, bytes], _Layout] = {}
+
+
+def read(data: Data) -> InferRequest | None:
     """Read names, version, id, outputs by name, and inputs with raw contents; None for a request with anything else.
 
     Nor does it refuse anything: None is for what is wrong too, so that one place says what that is. Numbers are views
     on `data`, copied only where they lie so that their type could not be read in place.
     """
+    key = len(data), bytes(data[:_BEGINNING_BYTES])
+    layout = _layouts.get(key)
     try:
-        return _request(data)
+        if layout is None or not layout.is_of(data):
+            layout = _layout(data)
+            if layout.is_worth_remembering:
+                _remember(key, layout)
+        return layout.request(data)
     except (_Uncommon, IndexError, UnicodeDecodeError, InvalidInput):
         return None
 
 
-def _request(data: bytes | memoryview) -> InferRequest:
+def _remember(key: tuple[int, bytes], layout: _Layout) -> None:
+    if len(_layouts) >= _REMEMBERED_LAYOUTS:
+        _layouts.clear()
+    _layouts[key] = layout
+
+
+def _layout(data: Data) -> _Layout:
     texts = {_MODEL_NAME: "", _MODEL_VERSION: "", _ID: ""}
     heads: list[_Head] = []
     contents: list[tuple[int, int]] = []
@@ -64,26 +124,33 @@ def _request(data: bytes | memoryview) -> InferRequest:
             raise _Uncommon
     model = texts[_MODEL_NAME]
     version = parse_version(texts[_MODEL_VERSION], model)
-    return InferRequest(model, _inputs(data, heads, contents), version, frozenset(outputs) or None, texts[_ID])
+    places = _places(heads, contents)
+    return _Layout(model, version, frozenset(outputs) or None, texts[_ID], places, _gaps(data, contents))
 
 
-def _inputs(data: bytes | memoryview, heads: list[_Head], contents: list[tuple[int, int]]) -> dict[str, Tensor]:
-    if len(heads) != len(contents):
+def _places(heads: list[_Head], contents: list[tuple[int, int]]) -> list[_Place]:
+    if len(heads) != len(contents) or len({name for name, *_ in heads}) != len(heads):
         raise _Uncommon
-    inputs: dict[str, Tensor] = {}
+    places = []
     for (name, dtype, shape, count), (begin, end) in zip(heads, contents, strict=True):
-        if dtype is DType.BYTES:
-            array = tensor_bytes.read(memoryview(data)[begin:end], dtype, shape, "")
-        elif end - begin == count * dtype.numpy.itemsize:
-            array = np.frombuffer(data, dtype.numpy, count, begin).reshape(shape)
-            if not array.flags.aligned:  # which compiled code may take for granted
-                array = array.copy()
-        else:
+        if dtype is not DType.BYTES and end - begin != count * dtype.numpy.itemsize:
             raise _Uncommon
-        inputs[name] = Tensor(dtype, array)
-    if len(inputs) != len(heads):
-        raise _Uncommon
-    return inputs
+        places.append(_Place(name, dtype, shape, begin, end))
+    return places
+
+
+def _gaps(data: Data, contents: list[tuple[int, int]]) -> list[tuple[int, int, bytes]]:
+    ends = [0, *(end for _, end in contents)]
+    begins = [*(begin for begin, _ in contents), len(data)]
+    return [(end, begin, bytes(data[end:begin])) for end, begin in zip(ends, begins, strict=True) if end < begin]
+
+
+def _array(data: Data, place: _Place) -> Array:
+    _, dtype, shape, begin, end = place
+    if dtype is DType.BYTES:
+        return tensor_bytes.read(memoryview(data)[begin:end], dtype, shape, "")
+    array: Array = np.ndarray(shape, dtype.numpy, data, begin)
+    return array if array.flags.aligned else array.copy()  # which compiled code may take for granted
 
 
 def _head(part: bytes) -> _Head:
@@ -133,7 +200,7 @@ def _numbers(part: bytes, at: int, end: int) -> Shape:
     return tuple(found)
 
 
-def _span(data: bytes | memoryview, at: int, end: int) -> tuple[int, int]:
+def _span(data: Data, at: int, end: int) -> tuple[int, int]:
     """Read a length, and tell where what it measures begins and ends."""
     length = data[at]
     at += 1
@@ -144,7 +211,7 @@ def _span(data: bytes | memoryview, at: int, end: int) -> tuple[int, int]:
     return at, at + length
 
 
-def _varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
+def _varint(data: Data, at: int) -> tuple[int, int]:
     """Read a number of up to 31 bits, and tell where it ends."""
     number = shift = 0
     while True:
