@@ -1,20 +1,18 @@
 """Settings -> the objects behind every door."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovserve.config.metrics import SHOWN
 from ovserve.config.ovms_json import read_config
-from ovserve.config.redacted import redacted
 from ovserve.config.settings import Settings
 from ovserve.control import Control, IndexRow
 from ovserve.dataplane import DataPlane
 from ovserve.engine.core_budget import machine_budget
-from ovserve.engine.openvino import Engine
+from ovserve.equipment import make_engine, make_spans
 from ovserve.errors import CannotStart, ConfigInvalid, LoadFailed
 from ovserve.metrics import Metrics
 from ovserve.observability.logs import get_logger
@@ -22,7 +20,6 @@ from ovserve.pipelines.upkeep import Upkeep
 from ovserve.repository.source import Source
 from ovserve.security.key_file import make_keys
 from ovserve.security.keys import Keys
-from ovserve.security.refusals import Refusals
 from ovserve.seeing import request_log
 from ovserve.serving.decoding_turns import make_decoding_turns
 from ovserve.serving.following import Following
@@ -34,12 +31,11 @@ from ovserve.serving.registry import Registry
 from ovserve.serving.sequencing import Sequencing
 from ovserve.serving.view import ALL
 from ovserve.shared_memory import SharedMemory
-from ovserve.sources import absolute, make_source, make_uploads
+from ovserve.sources import make_source, make_uploads
 
 if TYPE_CHECKING:
     from ovserve.seeing.spans import Spans
 
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _MINUTE_S = 60.0
 _ONE_KEY = "API_KEY"  # as OVMS
 
@@ -116,12 +112,12 @@ def compose(settings: Settings) -> Core:
     keys = make_keys(settings.api_key_file, os.environ.get(_ONE_KEY))
     registry = Registry()
     turns = make_decoding_turns()
-    engine = _engine(settings)
+    engine = make_engine(settings, machine_budget(settings.cores))
     if not settings.target_device:
         settings = settings.model_copy(update={"target_device": engine.pick_device()})
     source = make_source(settings)
     uploads = make_uploads(settings, source) if settings.control_mode == "explicit" else None
-    spans = _spans(settings)
+    spans = make_spans(settings)
     dataplane = DataPlane(
         registry,
         strict_readiness=settings.strict_readiness,
@@ -145,33 +141,17 @@ def compose(settings: Settings) -> Core:
     may_manage = settings.is_local or settings.allow_remote_management or keys is not None
     control = Control(registry, reconciler, uploads, is_open=may_manage)
     shared_memory = SharedMemory(is_open=may_manage)
-    metrics = _metrics(settings, registry, None if keys is None else keys.refusals, own_metrics)
+    refusals = None if keys is None else keys.refusals.read
+    metrics = _metrics(settings, partial(Metrics, registry, refusals=refusals, own=own_metrics.families))
     return Core(
         settings, registry, dataplane, control, shared_memory, source, reconciler, keys, metrics, spans, sequencing
     )
 
 
-def _spans(settings: Settings) -> "Spans | None":
-    if not settings.makes_spans:
-        return None
-    flag = "--tracing" if settings.otlp_endpoint is None else "--otlp_endpoint"
-    for name in _ENDPOINTS if settings.otlp_endpoint is None else ():
-        if "@" in os.environ.get(name, ""):
-            raise CannotStart(f"{flag}: {name} names a user, whom OTLP over gRPC does not tell: use headers")
-    try:
-        from ovserve.seeing import spans  # noqa: PLC0415 - an extra, only for those who ask
-    except ImportError as error:
-        raise CannotStart(f"{flag} needs OpenTelemetry: pip install 'ovserve[tracing]'") from error
-    try:
-        return spans.to_collector(settings.otlp_endpoint)
-    except Exception as error:  # whatever its environment variables hold
-        raise CannotStart(f"{flag}: {redacted(str(error))}") from error
-
-
-def _metrics(settings: Settings, registry: Registry, refusals: Refusals | None, own: OwnMetrics) -> Metrics | None:
+def _metrics(settings: Settings, make: Callable[..., Metrics]) -> Metrics | None:
     """Make what --metrics_enable asks for, or config.json's `monitoring`."""
     if settings.metrics_enable:
-        return Metrics(registry, settings.families, triton=settings.triton_metrics, refusals=refusals, own=own)
+        return make(settings.families, triton=settings.triton_metrics)
     if settings.config_path is None:
         return None
     try:
@@ -182,28 +162,4 @@ def _metrics(settings: Settings, registry: Registry, refusals: Refusals | None, 
         return None
     if not settings.rest_port:
         raise CannotStart("rest_port setting is missing, metrics are enabled on rest port")
-    return Metrics(registry, monitoring.metrics.metrics_list or SHOWN, refusals=refusals, own=own)
-
-
-def _engine(settings: Settings) -> Engine:
-    extension = settings.cpu_extension
-    try:
-        return Engine(
-            _prepared_cache(settings.cache_dir),
-            None if extension is None else absolute(extension),
-            machine_budget(settings.cores),
-        )
-    except LoadFailed as error:
-        raise CannotStart(f"--cpu_extension {extension}: {error}") from error
-
-
-def _prepared_cache(folder: Path | None) -> Path | None:
-    if folder is None:
-        return None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotStart(f"--cache_dir {folder}: {error.strerror}") from error
-    if not os.access(folder, os.W_OK):
-        logger.warning("the cache folder is not writable: nothing will be cached", cache_dir=str(folder))
-    return absolute(folder)
+    return make(monitoring.metrics.metrics_list or SHOWN)

@@ -75,7 +75,7 @@ class InferenceService:
 
     def ModelConfig(self, request: Any, _context: Call) -> Any:
         version = codec.parse_version(request.version, request.name)
-        return pb.ModelConfigResponse(config=model_config(self._control.find(request.name, version)))
+        return pb.ModelConfigResponse(config=model_config(self._dataplane.served(request.name, version)))
 
     def ModelStatistics(self, request: Any, _context: Call) -> Any:
         version = codec.parse_version(request.version, request.name)
