@@ -1,6 +1,7 @@
 """Settings -> the objects behind every door."""
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,8 +11,8 @@ from ovserve.config.metrics import SHOWN
 from ovserve.config.ovms_json import read_config
 from ovserve.config.settings import Settings
 from ovserve.control import Control, IndexRow
-from ovserve.dataplane import DataPlane
-from ovserve.engine.core_budget import machine_budget
+from ovserve.dataplane import DataPlane, Totals
+from ovserve.engine.core_budget import divide, machine_budget
 from ovserve.equipment import make_engine, make_spans
 from ovserve.errors import CannotStart, ConfigInvalid, LoadFailed
 from ovserve.metrics import Metrics
@@ -32,6 +33,7 @@ from ovserve.serving.sequencing import Sequencing
 from ovserve.serving.view import ALL
 from ovserve.shared_memory import SharedMemory
 from ovserve.sources import make_source, make_uploads
+from ovserve.workers.crew.grpc_workers import GrpcWorkers
 
 if TYPE_CHECKING:
     from ovserve.seeing.spans import Spans
@@ -53,6 +55,7 @@ class Core:
     shared_memory: SharedMemory
     source: Source
     reconciler: Reconciler
+    workers: GrpcWorkers
     keys: Keys | None
     metrics: Metrics | None
     spans: "Spans | None"
@@ -63,6 +66,7 @@ class Core:
 
         `may_be_empty` lets a repository or config.json without a model that can be served wait for one.
         """
+        self.workers.wait_until_all()
         try:
             self.reconciler.pass_once()
         except LoadFailed as error:
@@ -83,6 +87,26 @@ class Core:
                 f"model repository {shown} holds no model: expected folders like {shown}/NAME/1/model.xml"
             )
         raise CannotStart(f"no model can be served: {_causes(rows)}")
+
+    def open(self) -> None:
+        """Be ready, in all processes."""
+        self.workers.told.phase("open")
+        self.dataplane.open()
+
+    def close(self) -> None:
+        """Be ready no more, and refuse new requests, in all processes."""
+        self.dataplane.close()
+        self.workers.told.phase("closing")
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait, once closed, for the requests in flight; tell whether they ended within `timeout_s`."""
+        started_s = time.monotonic()
+        drained = self.workers.drain(timeout_s)
+        return self.dataplane.drain(max(0.0, timeout_s - (time.monotonic() - started_s))) and drained
+
+    @property
+    def totals(self) -> Totals:
+        return self.workers.counting.totals(self.dataplane.totals)
 
     def _check_all_is_served(self) -> None:
         failed = [row for row in self.control.index() if row.state == "UNAVAILABLE"]
@@ -107,14 +131,18 @@ def compose(settings: Settings) -> Core:
     """Make the objects; nothing is loaded and nothing listens yet. Raises `CannotStart`."""
     for sentence in settings.without_effect:
         logger.warning(sentence)
+    if settings.grpc_workers > 1 and not settings.port:
+        logger.warning("--grpc_workers has no effect: --port 0 turns gRPC off")
     if settings.log_requests:
         request_log.switch(on=True)
     keys = make_keys(settings.api_key_file, os.environ.get(_ONE_KEY))
-    registry = Registry()
-    turns = make_decoding_turns()
-    engine = make_engine(settings, machine_budget(settings.cores))
+    budget, *others = divide(machine_budget(settings.cores), settings.processes)
+    engine, turns = make_engine(settings, budget), make_decoding_turns(budget.cores)
     if not settings.target_device:
         settings = settings.model_copy(update={"target_device": engine.pick_device()})
+    own_metrics = OwnMetrics()
+    workers = GrpcWorkers(settings, others, None if keys is None else keys.refusals, own_metrics)
+    registry = workers.registry
     source = make_source(settings)
     uploads = make_uploads(settings, source) if settings.control_mode == "explicit" else None
     spans = make_spans(settings)
@@ -123,13 +151,14 @@ def compose(settings: Settings) -> Core:
         strict_readiness=settings.strict_readiness,
         load_wait_seconds=settings.load_wait_seconds,
         spans=None if spans is None else spans.record,
+        tracer=workers.tracer,
+        counting=workers.counting.reading,
     )
-    own_metrics = OwnMetrics()
     sequencing = Sequencing(settings.sequence_cleaner_poll_wait_minutes * _MINUTE_S)
     load = partial(load_version, engine, turns, hosts=Hosts(dataplane, own_metrics), sequencing=sequencing)
     reconciler = Reconciler(
         uploads or source,
-        load,
+        workers.loading(load),
         registry,
         follows=uploads is None,
         retries=settings.control_mode in {"watch", "poll"},
@@ -139,12 +168,23 @@ def compose(settings: Settings) -> Core:
     )
     # Every door checks the keys.
     may_manage = settings.is_local or settings.allow_remote_management or keys is not None
-    control = Control(registry, reconciler, uploads, is_open=may_manage)
-    shared_memory = SharedMemory(is_open=may_manage)
-    refusals = None if keys is None else keys.refusals.read
-    metrics = _metrics(settings, partial(Metrics, registry, refusals=refusals, own=own_metrics.families))
+    told = workers.told
+    control = Control(registry, reconciler, uploads, is_open=may_manage, log_changed=told.log)
+    shared_memory = SharedMemory(is_open=may_manage, added=told.region, removed=told.no_region)
+    metrics = _metrics(settings, partial(Metrics, registry, workers.counting))
     return Core(
-        settings, registry, dataplane, control, shared_memory, source, reconciler, keys, metrics, spans, sequencing
+        settings,
+        registry,
+        dataplane,
+        control,
+        shared_memory,
+        source,
+        reconciler,
+        workers,
+        keys,
+        metrics,
+        spans,
+        sequencing,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ovserve.config.metrics import ON_DEMAND, SHOWN
 from ovserve.observability.exposition import Family, Sample, histogram, write
@@ -43,40 +44,50 @@ class _Version:
         return self.servable.config.pipeline is None
 
 
+class Counted(Protocol):
+    """Counts of all processes that serve; `reading` brings the others up to date."""
+
+    def reading(self) -> readings.Read: ...
+
+    def refusals(self) -> Mapping[Refusal, int] | None:
+        """Count whom keys kept out; None where there are no keys."""
+        ...
+
+    def own(self) -> Sequence[Family]:
+        """Read the metrics that models made of their own."""
+        ...
+
+
 class Metrics:
     """Reads what the versions count when it is asked; counts of a version that goes go with it.
 
-    `counting` makes what reads a version, `refusals` counts whom keys kept out, and `own` are the models' own metrics:
-    each of all processes that serve.
+    `counted` is what is counted in all processes that serve.
     """
 
     def __init__(
         self,
         registry: Registry,
+        counted: Counted,
         families: Collection[str] = SHOWN,
         *,
         triton: bool = False,
-        refusals: Callable[[], Mapping[Refusal, int]] | None = None,
-        own: Callable[[], Sequence[Family]] = tuple,
-        counting: Callable[[], readings.Read] = readings.here,
     ) -> None:
         self._registry = registry
         self._families = families
         self._triton = triton
-        self._refusals = refusals
-        self._own = own
-        self._counting = counting
+        self._counted = counted
 
     def text(self) -> str:
-        read = self._counting()
+        read = self._counted.reading()
+        refusals = self._counted.refusals()
         versions = [
             _Version({"name": name, "version": str(number)}, servable, read(servable))
             for name, entry in sorted(self._registry.entries.items())
             for number, servable in sorted(entry.available.items())
         ]
         shown = [_OVMS[name](name, versions) for name in (*SHOWN, *ON_DEMAND) if name in self._families]
-        ours = [*_sequences(versions), *([] if self._refusals is None else [_refused(self._refusals())])]
-        ours += self._own()
+        ours = [*_sequences(versions), *([] if refusals is None else [_refused(refusals)])]
+        ours += self._counted.own()
         return write([*shown, *(_triton(versions) if self._triton else ()), *ours])
 
 
