@@ -43,7 +43,7 @@ def as_message(response: InferResponse) -> pb.ModelInferResponse:
 @pytest.mark.parametrize("name", RESPONSES)
 def test_a_response_is_what_the_message_class_writes(name: str) -> None:
     response = RESPONSES[name]
-    written = response_bytes.write(response, {})
+    written = b"".join(response_bytes.write(response, {}))
     assert pb.ModelInferResponse.FromString(written) == as_message(response)
     if len(response.parameters) < 2:  # a map has no order
         assert written == as_message(response).SerializeToString()
@@ -55,5 +55,11 @@ def test_in_a_stream_it_is_marked(name: str, final: bool) -> None:
     response = RESPONSES[name]
     expected = pb.ModelStreamInferResponse(infer_response=as_message(response))
     expected.infer_response.parameters["triton_final_response"].bool_param = final
-    written = response_bytes.write_in_stream(response, {}, final=final)
+    written = b"".join(response_bytes.write_in_stream(response, {}, final=final))
     assert pb.ModelStreamInferResponse.FromString(written) == expected
+
+
+def test_a_large_output_is_a_part_that_was_not_copied() -> None:
+    parts = response_bytes.write(InferResponse("m", 1, {"y": MANY, "z": NUMBERS}), {})
+    (large,) = [part for part in parts if len(part) == MANY.data.nbytes]
+    assert np.shares_memory(np.frombuffer(large, np.uint8), MANY.data)
