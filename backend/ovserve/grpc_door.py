@@ -30,7 +30,6 @@ def make_grpc_server(
         shared_memory,
         limits=Limits(
             settings.grpc_max_message_bytes,
-            settings.grpc_max_message_bytes,
             settings.grpc_max_connections,
             settings.grpc_max_concurrent_streams,
         ),
