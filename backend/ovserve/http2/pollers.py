@@ -120,10 +120,10 @@ class Pollers:
                 work()
             elif method.threads is not self.others:
                 method.threads.submit(work)
-            elif later is None:
-                later = work
             else:
-                self.others.submit(work)
+                if later is not None:
+                    self.others.submit(later)
+                later = work  # the last one: those before it are to begin before it
         if later is None:
             return
         if self._may_leave():
