@@ -26,10 +26,10 @@ _REMEMBERED_BYTES = 512  # an input without its contents is shorter, of all but 
 
 _REMEMBERED_LAYOUTS = 1024
 _REMEMBERED_GAPS_BYTES = 2048
-_BEGINNING_BYTES = 64  # which tells requests of one length apart, mostly
 
 Data: TypeAlias = bytes | memoryview
 _Head = tuple[str, DType, Shape, int]
+_Span = tuple[int, int]
 
 
 class _Uncommon(Exception):
@@ -47,15 +47,15 @@ class _Place(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """All that a request says but the contents of its tensors; `gaps` are its bytes beside those, and where they lie.
+    """All that a request says but its id and the contents of its tensors; `gaps` are its bytes beside those.
 
-    Clients send the same gaps again and again.
+    Each with where it lies. Clients send the same gaps again and again.
     """
 
     model: str
     version: int | None
     outputs: frozenset[str] | None
-    id: str
+    id: _Span
     places: list[_Place]
     gaps: list[tuple[int, int, bytes]]
 
@@ -68,11 +68,13 @@ class _Layout(NamedTuple):
 
     @property
     def is_worth_remembering(self) -> bool:
-        return not self.id and sum(len(gap) for *_, gap in self.gaps) <= _REMEMBERED_GAPS_BYTES
+        return sum(len(gap) for *_, gap in self.gaps) <= _REMEMBERED_GAPS_BYTES
 
     def request(self, data: Data) -> InferRequest:
         inputs = {place.name: Tensor(place.dtype, _array(data, place)) for place in self.places}
-        return InferRequest(self.model, inputs, self.version, self.outputs, self.id)
+        begin, end = self.id
+        request_id = bytes(data[begin:end]).decode() if begin < end else ""
+        return InferRequest(self.model, inputs, self.version, self.outputs, request_id)
 
 
 _layouts: dict[tuple[int, bytes], _Layout] = {}
@@ -84,9 +86,9 @@ def read(data: Data) -> InferRequest | None:
     Nor does it refuse anything: None is for what is wrong too, so that one place says what that is. Numbers are views
     on `data`, copied only where they lie so that their type could not be read in place.
     """
-    key = len(data), bytes(data[:_BEGINNING_BYTES])
-    layout = _layouts.get(key)
     try:
+        key = len(data), bytes(data[: data[1] + 2])  # mostly the model's name
+        layout = _layouts.get(key)
         if layout is None or not layout.is_of(data):
             layout = _layout(data)
             if layout.is_worth_remembering:
@@ -103,9 +105,11 @@ def _remember(key: tuple[int, bytes], layout: _Layout) -> None:
 
 
 def _layout(data: Data) -> _Layout:
-    texts = {_MODEL_NAME: "", _MODEL_VERSION: "", _ID: ""}
+    texts = {_MODEL_NAME: "", _MODEL_VERSION: ""}
+    request_id: _Span | None = None
     heads: list[_Head] = []
-    contents: list[tuple[int, int]] = []
+    contents: list[_Span] = []
+    between: list[_Span] = []  # the gaps: the id and the contents, in their order
     outputs: list[str] = []
     at, end = 0, len(data)
     while at < end:
@@ -113,9 +117,13 @@ def _layout(data: Data) -> _Layout:
         begin, at = _span(data, at + 1, end)
         if tag == _RAW:
             contents.append((begin, at))
+            between.append((begin, at))
         elif tag == _INPUTS:
             part = bytes(data[begin:at])
             heads.append(_remembered(part) if at - begin <= _REMEMBERED_BYTES else _head(part))
+        elif tag == _ID and request_id is None:
+            request_id = begin, at
+            between.append(request_id)
         elif tag in texts:
             texts[tag] = bytes(data[begin:at]).decode()
         elif tag == _OUTPUTS:
@@ -125,10 +133,10 @@ def _layout(data: Data) -> _Layout:
     model = texts[_MODEL_NAME]
     version = parse_version(texts[_MODEL_VERSION], model)
     places = _places(heads, contents)
-    return _Layout(model, version, frozenset(outputs) or None, texts[_ID], places, _gaps(data, contents))
+    return _Layout(model, version, frozenset(outputs) or None, request_id or (0, 0), places, _gaps(data, between))
 
 
-def _places(heads: list[_Head], contents: list[tuple[int, int]]) -> list[_Place]:
+def _places(heads: list[_Head], contents: list[_Span]) -> list[_Place]:
     if len(heads) != len(contents) or len({name for name, *_ in heads}) != len(heads):
         raise _Uncommon
     places = []
@@ -139,9 +147,9 @@ def _places(heads: list[_Head], contents: list[tuple[int, int]]) -> list[_Place]
     return places
 
 
-def _gaps(data: Data, contents: list[tuple[int, int]]) -> list[tuple[int, int, bytes]]:
-    ends = [0, *(end for _, end in contents)]
-    begins = [*(begin for begin, _ in contents), len(data)]
+def _gaps(data: Data, between: list[_Span]) -> list[tuple[int, int, bytes]]:
+    ends = [0, *(end for _, end in between)]
+    begins = [*(begin for begin, _ in between), len(data)]
     return [(end, begin, bytes(data[end:begin])) for end, begin in zip(ends, begins, strict=True) if end < begin]
 
 
