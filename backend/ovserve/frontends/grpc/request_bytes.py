@@ -36,6 +36,9 @@ class _Uncommon(Exception):
     """The message class has to read it, or to refuse it."""
 
 
+_UNREADABLE = (_Uncommon, IndexError, UnicodeDecodeError, InvalidInput)
+
+
 class _Place(NamedTuple):
     """A tensor, and where its contents lie in the request."""
 
@@ -46,7 +49,7 @@ class _Place(NamedTuple):
     end: int
 
 
-class _Layout(NamedTuple):
+class Layout(NamedTuple):
     """All that a request says but its id and the contents of its tensors; `gaps` are its bytes beside those.
 
     Each with where it lies. Clients send the same gaps again and again.
@@ -67,6 +70,11 @@ class _Layout(NamedTuple):
         return True
 
     @property
+    def names(self) -> list[str]:
+        """The inputs that the request has."""
+        return [place.name for place in self.places]
+
+    @property
     def is_worth_remembering(self) -> bool:
         return sum(len(gap) for *_, gap in self.gaps) <= _REMEMBERED_GAPS_BYTES
 
@@ -77,7 +85,7 @@ class _Layout(NamedTuple):
         return InferRequest(self.model, inputs, self.version, self.outputs, request_id)
 
 
-_layouts: dict[tuple[int, bytes], _Layout] = {}
+_layouts: dict[tuple[int, bytes], Layout] = {}
 
 
 def read(data: Data) -> InferRequest | None:
@@ -87,24 +95,36 @@ def read(data: Data) -> InferRequest | None:
     on `data`, copied only where they lie so that their type could not be read in place.
     """
     try:
-        key = len(data), bytes(data[: data[1] + 2])  # mostly the model's name
-        layout = _layouts.get(key)
-        if layout is None or not layout.is_of(data):
-            layout = _layout(data)
-            if layout.is_worth_remembering:
-                _remember(key, layout)
-        return layout.request(data)
-    except (_Uncommon, IndexError, UnicodeDecodeError, InvalidInput):
+        return _known_layout(data).request(data)
+    except _UNREADABLE:
         return None
 
 
-def _remember(key: tuple[int, bytes], layout: _Layout) -> None:
+def layout(data: Data) -> Layout | None:
+    """Read all but the id and the contents; None where `read` has none, unless it is only these that are wrong."""
+    try:
+        return _known_layout(data)
+    except _UNREADABLE:
+        return None
+
+
+def _known_layout(data: Data) -> Layout:
+    key = len(data), bytes(data[: data[1] + 2])  # mostly the model's name
+    known = _layouts.get(key)
+    if known is None or not known.is_of(data):
+        known = _layout(data)
+        if known.is_worth_remembering:
+            _remember(key, known)
+    return known
+
+
+def _remember(key: tuple[int, bytes], layout: Layout) -> None:
     if len(_layouts) >= _REMEMBERED_LAYOUTS:
         _layouts.clear()
     _layouts[key] = layout
 
 
-def _layout(data: Data) -> _Layout:
+def _layout(data: Data) -> Layout:
     texts = {_MODEL_NAME: "", _MODEL_VERSION: ""}
     request_id: _Span | None = None
     heads: list[_Head] = []
@@ -133,7 +153,7 @@ def _layout(data: Data) -> _Layout:
     model = texts[_MODEL_NAME]
     version = parse_version(texts[_MODEL_VERSION], model)
     places = _places(heads, contents)
-    return _Layout(model, version, frozenset(outputs) or None, request_id or (0, 0), places, _gaps(data, between))
+    return Layout(model, version, frozenset(outputs) or None, request_id or (0, 0), places, _gaps(data, between))
 
 
 def _places(heads: list[_Head], contents: list[_Span]) -> list[_Place]:
