@@ -90,8 +90,9 @@ class Servable(Protocol):
 class Streaming(ABC):
     """A servable that may give none, one or many responses to a request, and says itself whether it is ready.
 
-    Whoever wants one response asks `infer` as everywhere: it raises `Unsupported` where there is not exactly one. It is a
-    class: each request of a stream asks whether a servable is one, and of a protocol that would take 7 us.
+    Whoever wants one response asks `infer` as everywhere: it raises `Unsupported` where there is not exactly one.
+
+    It is a class: each request of a stream asks whether a servable is one, and of a protocol that would take 7 us.
     """
 
     @abstractmethod
