@@ -12,6 +12,8 @@ import pytest
 # it runs it meddles with files that both have.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+# Hundreds of processes are started here: each finds the bytecode of the one before.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from server_process import ServerProcess
 
@@ -53,3 +55,17 @@ def serve() -> Iterator[Callable[..., ServerProcess]]:
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def serve_once() -> Iterator[Callable[..., ServerProcess]]:
+    """Start `ovserve` with these arguments unless a test of the module has: for tests that leave it as it was."""
+    started: dict[tuple[str, ...], ServerProcess] = {}
+
+    def start(*arguments: str, rest: bool = False) -> ServerProcess:
+        if (*arguments, str(rest)) not in started:
+            started[*arguments, str(rest)] = ServerProcess(*arguments, rest=rest)
+        return started[*arguments, str(rest)]
+
+    yield start
+    assert [server.stop() for server in started.values()] == [0] * len(started)

@@ -1,5 +1,6 @@
 """A collector of OpenTelemetry's spans, over a real socket."""
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ class SpanCollector(trace_service_pb2_grpc.TraceServiceServicer):
     def __init__(self) -> None:
         self.spans: list[Collected] = []
         self.services: set[str] = set()
+        self._come = threading.Event()
         self._server = grpc.server(ThreadPoolExecutor(2))
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._server)
         self.endpoint = f"http://127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
@@ -42,12 +44,15 @@ class SpanCollector(trace_service_pb2_grpc.TraceServiceServicer):
         for resource in request.resource_spans:
             self.services.add(_values(resource.resource.attributes)["service.name"])
             self.spans += [_collected(span) for scope in resource.scope_spans for span in scope.spans]
+        self._come.set()
         return trace_service_pb2.ExportTraceServiceResponse()
 
     def wait(self, condition: Callable[[list[Collected]], bool]) -> list[Collected]:
         until_s = time.monotonic() + TIMEOUT_S
         while not condition(list(self.spans)):
             assert time.monotonic() < until_s, self.spans
+            self._come.wait(0.05)
+            self._come.clear()
         return list(self.spans)
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """A server whose repository changes, and what a client sees of it."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -25,6 +26,7 @@ class Watched:
     def __init__(self, server: ServerProcess) -> None:
         self.server = server
         self.client = Client(server.address)
+        self._pause = threading.Event()
 
     def rows(self, name: str = "m") -> dict[str, tuple[str, str]]:
         """State and reason of each version."""
@@ -35,6 +37,7 @@ class Watched:
         while not condition():
             assert time.monotonic() < deadline_s, f"{what}; {self.rows()}; {self.server.log}"
             assert self.server.process.poll() is None, self.server.log
+            self._pause.wait(0.01)  # asked without a pause, the server has little time for anything else
 
     def wait_state(self, version: str, state: str, reason: str = "", name: str = "m") -> None:
         def reached() -> bool:

@@ -9,9 +9,10 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 import small_models
+from server_process import ServerProcess
 from watched import Watched
 
-Start = Callable[..., Watched]
+Serve = Callable[..., ServerProcess]
 
 LABELLED = 'max_batch_size: %d output { name: "y" data_type: TYPE_FP32 dims: %s label_filename: "%s" }'
 ENSEMBLE = """
@@ -30,8 +31,9 @@ def add(repository: Path, name: str, shape: list[int], config: str) -> None:
     (repository / name / "config.pbtxt").write_text(config)
 
 
-@pytest.fixture
-def watched_models(watched: Start, repository: Path) -> Watched:
+@pytest.fixture(scope="module")
+def watched_models(serve_once: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    repository = tmp_path_factory.mktemp("repository")
     (repository / "outside.txt").write_text("secret\n")
     add(repository, "batched", [-1, 3], LABELLED % (4, 3, "labels.txt"))
     add(repository, "single", [1, 3], LABELLED % (0, "[1, 3]", "labels.txt"))
@@ -40,7 +42,9 @@ def watched_models(watched: Start, repository: Path) -> Watched:
     small_models.save(small_models.add_one([-1, 3]), repository / "plain/1")
     (repository / "ensemble/1").mkdir(parents=True)
     (repository / "ensemble/config.pbtxt").write_text(ENSEMBLE)
-    return watched()
+    watched = Watched(serve_once("--model_repository", str(repository)))
+    with watched.client:
+        yield watched
 
 
 @pytest.fixture

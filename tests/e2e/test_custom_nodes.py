@@ -175,13 +175,14 @@ FACES = document(
 )
 
 
-@pytest.fixture
-def faces(serve: Serve, shared: Path, tmp_path: Path) -> Iterator[Client]:
-    shutil.copy(CROP, tmp_path)
+@pytest.fixture(scope="module")
+def faces(serve_once: Serve, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    folder = tmp_path_factory.mktemp("faces")
+    shutil.copy(CROP, folder)
     models = {"face-detection": "face-detection-retail-0004", "resnet": "efficientnet-lite0"}
     configs = [{"config": {"name": name, "base_path": str(shared / "models" / path)}} for name, path in models.items()]
     configs[1]["config"]["batch_size"] = "1"
-    (tmp_path / "config.json").write_text(
+    (folder / "config.json").write_text(
         json.dumps(
             {
                 "model_config_list": configs,
@@ -190,7 +191,7 @@ def faces(serve: Serve, shared: Path, tmp_path: Path) -> Iterator[Client]:
             }
         )
     )
-    with Client(serve("--config_path", str(tmp_path / "config.json")).address) as client:
+    with Client(serve_once("--config_path", str(folder / "config.json")).address) as client:
         yield client
 
 

@@ -1,6 +1,6 @@
 """Triton's ensembles in a repository, served as they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from tritonclient.utils import InferenceServerException
 
 import small_models
 from ovclient import Client, NotFound
+from server_process import ServerProcess
 from watched import Watched, adding
 
 Start = Callable[..., Watched]
@@ -25,13 +26,13 @@ ensemble_scheduling { step [
 """
 
 
-def write(repository: Path, config: str = CONFIG) -> Path:
+def write(repository: Path, config: str = CONFIG, *, name: str = "e") -> Path:
     """`a` adds 1, `b` adds 10, `e` does one after the other; its version's folder is empty, as Triton wants it."""
     small_models.save(adding(1), repository / "a/1")
     small_models.save(adding(10), repository / "b/1")
-    (repository / "e/1").mkdir(parents=True)
-    (repository / "e/config.pbtxt").write_text(config)
-    return repository / "e"
+    (repository / name / "1").mkdir(parents=True)
+    (repository / name / "config.pbtxt").write_text(config)
+    return repository / name
 
 
 def answer(client: Client, name: str = "e", shape: tuple[int, ...] = (1, 2)) -> list[list[float]]:
@@ -81,26 +82,35 @@ def test_with_batches_the_first_dimension_is_the_batch(watched: Start, repositor
         answer(one.client, shape=(5, 2))
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "sentence"),
-    [
-        ('model_name: "b"', 'model_name: "z"', "node 'z': model 'z' is not found"),
-        ('value: "in"', 'value: "nope"', "ensemble_scheduling: step 'a' needs tensor 'nope', which nothing gives"),
-        ('value: "out"', 'value: "in"', "ensemble_scheduling: tensor 'in' comes from more than one place"),
-        ('key: "x" value: "in"', 'key: "z" value: "in"', "node 'a': model 'a' version 1 has no input 'z', it has 'x'"),
-        ("dims: [ 1, 2 ]", "dims: [ 1, 3 ]", "configuration expects dims [1,3] for input 'in', model provides (1,2)"),
-        ("TYPE_FP32", "TYPE_INT8", "configuration expects datatype TYPE_INT8 for input 'in', model provides TYPE_FP32"),
-        ('model_name: "a"', 'model_name: "a" model_namespace: "n"', "model_namespace is not supported"),
-        ('model_name: "a"', "", "step 1 has no model_name"),
-        ('name: "out"', 'name: "other"', "an output needs tensor 'other', which nothing gives"),
-    ],
-)
-def test_a_wrong_one_is_told_in_a_sentence(watched: Start, repository: Path, old: str, new: str, sentence: str) -> None:
-    write(repository, CONFIG.replace(old, new, 1))
-    one = watched()
-    ((state, reason),) = one.rows("e").values()
-    assert (state, sentence in reason) == ("UNAVAILABLE", True), reason
-    assert one.answer("a") == 1
+WRONG = [
+    ('model_name: "b"', 'model_name: "z"', "node 'z': model 'z' is not found"),
+    ('value: "in"', 'value: "nope"', "ensemble_scheduling: step 'a' needs tensor 'nope', which nothing gives"),
+    ('value: "out"', 'value: "in"', "ensemble_scheduling: tensor 'in' comes from more than one place"),
+    ('key: "x" value: "in"', 'key: "z" value: "in"', "node 'a': model 'a' version 1 has no input 'z', it has 'x'"),
+    ("dims: [ 1, 2 ]", "dims: [ 1, 3 ]", "configuration expects dims [1,3] for input 'in', model provides (1,2)"),
+    ("TYPE_FP32", "TYPE_INT8", "configuration expects datatype TYPE_INT8 for input 'in', model provides TYPE_FP32"),
+    ('model_name: "a"', 'model_name: "a" model_namespace: "n"', "model_namespace is not supported"),
+    ('model_name: "a"', "", "step 1 has no model_name"),
+    ('name: "out"', 'name: "other"', "an output needs tensor 'other', which nothing gives"),
+]
+
+
+@pytest.fixture(scope="module")
+def wrong_ones(serve_once: Callable[..., ServerProcess], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """A server with an ensemble for each row, named by its number."""
+    repository = tmp_path_factory.mktemp("wrong")
+    for number, (old, new, _) in enumerate(WRONG):
+        write(repository, CONFIG.replace(old, new, 1), name=f"e{number}")
+    one = Watched(serve_once("--model_repository", str(repository)))
+    with one.client:
+        yield one
+
+
+@pytest.mark.parametrize("number", range(len(WRONG)), ids=[sentence for _, _, sentence in WRONG])
+def test_a_wrong_one_is_told_in_a_sentence(wrong_ones: Watched, number: int) -> None:
+    ((state, reason),) = wrong_ones.rows(f"e{number}").values()
+    assert (state, WRONG[number][2] in reason) == ("UNAVAILABLE", True), reason
+    assert wrong_ones.answer("a") == 1
 
 
 def test_a_member_comes_later_changes_and_goes(watched: Start, repository: Path) -> None:

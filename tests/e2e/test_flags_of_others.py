@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -57,12 +57,11 @@ def test_check_takes_them_too(repository: Path) -> None:
 # --log_path, --log-verbose
 
 
-@pytest.mark.parametrize("flag", ["--log_path", "--log-file"])
-def test_the_log_goes_to_a_file_as_well(serve: Serve, repository: Path, tmp_path: Path, flag: str) -> None:
+def test_the_log_goes_to_a_file_as_well(serve: Serve, repository: Path, tmp_path: Path) -> None:
     small_models.save(adding(1), repository / "m/1")
     path = tmp_path / "log"
     path.write_text("what was there before\n")
-    server = serve("--model_repository", str(repository), flag, str(path))
+    server = serve("--model_repository", str(repository), "--log-file", str(path))
     moved = path.rename(tmp_path / "log.1")  # as logrotate does
     assert server.stop() == 0
     assert "version available" in moved.read_text()
@@ -95,9 +94,8 @@ def half_broken(repository: Path) -> Path:
     return repository
 
 
-@pytest.mark.parametrize("flag", [("--exit_on_error",), ("--exit-on-error=true",), ("--exit-on-error", "true")])
-def test_if_asked_for_one_broken_model_ends_the_start(half_broken: Path, flag: tuple[str, ...]) -> None:
-    complaint = fails("--model_repository", str(half_broken), *flag)
+def test_if_asked_for_one_broken_model_ends_the_start(half_broken: Path) -> None:
+    complaint = fails("--model_repository", str(half_broken), "--exit-on-error", "true")
     assert complaint.startswith(
         "not every model can be served, which --exit_on_error asks for: "
         "bad version 1: OpenVINO IR file 'model.xml' cannot be read"
@@ -113,7 +111,7 @@ def test_if_asked_for_one_that_is_not_there_ends_the_start(half_broken: Path) ->
 
 @pytest.mark.parametrize(
     "flags",
-    [(), ("--exit-on-error=false",), ("--exit-on-error=true", "--model-control-mode=explicit", "--load-model=good")],
+    [(), ("--exit-on-error=true", "--model-control-mode=explicit", "--load-model=good")],
 )
 def test_otherwise_the_others_are_served(serve: Serve, half_broken: Path, flags: tuple[str, ...]) -> None:
     with Client(serve("--model-repository", str(half_broken), *flags).address) as client:
@@ -207,26 +205,36 @@ def test_another_config_pbtxt_counts_where_it_is_there(watched: Callable[..., Wa
     server.wait_answer(1, "two")
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (None, "config.pbtxt is missing, and nothing completes it"),
-        ("max_batch_size: 0", "config.pbtxt declares no input, and nothing completes it"),
-        (WHOLE.partition("output")[0], "config.pbtxt declares no output, and nothing completes it"),
-        (WHOLE.replace("dims: [1, 2]", "", 1), "leaves out data_type or dims of input 'x'"),
-    ],
-)
-def test_what_is_not_completed_must_be_whole(serve: Serve, repository: Path, text: str | None, reason: str) -> None:
-    for name in ("whole", "part"):
-        small_models.save(adding(1), repository / name / "1")
-    (repository / "whole/config.pbtxt").write_text(WHOLE)
-    if text is not None:
-        (repository / "part/config.pbtxt").write_text(text)
-    server = serve("--model-repository", str(repository), "--disable-auto-complete-config")
+PARTS = {
+    "bare": (None, "config.pbtxt is missing, and nothing completes it"),
+    "no_input": ("max_batch_size: 0", "config.pbtxt declares no input, and nothing completes it"),
+    "no_output": (WHOLE.partition("output")[0], "config.pbtxt declares no output, and nothing completes it"),
+    "no_dims": (WHOLE.replace("dims: [1, 2]", "", 1), "leaves out data_type or dims of input 'x'"),
+}
+
+
+@pytest.fixture(scope="module")
+def not_completed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of a server with one model that is configured whole, and one for each part."""
+    root = tmp_path_factory.mktemp("parts")
+    for name, text in {"whole": WHOLE, **{name: text for name, (text, _) in PARTS.items()}}.items():
+        small_models.save(adding(1), root / name / "1")
+        if text is not None:
+            (root / name / "config.pbtxt").write_text(text)
+    server = ServerProcess("--model-repository", str(root), "--disable-auto-complete-config")
     with Client(server.address) as client:
-        assert client.infer("whole", X)["y"].tolist() == [[1, 1]]
-        with pytest.raises(NotFound, match=reason):
-            client.infer("part", {"x": X})
+        yield client
+    assert server.stop() == 0
+
+
+def test_what_is_configured_whole_needs_no_completing(not_completed: Client) -> None:
+    assert not_completed.infer("whole", X)["y"].tolist() == [[1, 1]]
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_what_is_not_completed_must_be_whole(not_completed: Client, name: str) -> None:
+    with pytest.raises(NotFound, match=PARTS[name][1]):
+        not_completed.infer(name, {"x": X})
 
 
 def test_a_configuration_that_comes_with_a_load_must_be_whole_too(

@@ -10,6 +10,7 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 import small_models
+from server_process import ServerProcess
 from watched import Watched
 
 Start = Callable[..., Watched]
@@ -25,6 +26,17 @@ def served(watched: Start, repository: Path) -> Watched:
 def client(served: Watched) -> Iterator[triton.InferenceServerClient]:
     with triton.InferenceServerClient(served.server.address) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[triton.InferenceServerClient]:
+    """A client of a server for those who change nothing, and say so."""
+    root = tmp_path_factory.mktemp("untouched")
+    small_models.save(small_models.add_one([2]), root / "m/1")
+    server = ServerProcess("--model_repository", str(root))
+    with triton.InferenceServerClient(server.address) as client:
+        yield client
+    assert server.stop() == 0
 
 
 def ask(client: triton.InferenceServerClient, request_id: str) -> None:
@@ -55,9 +67,9 @@ def test_requests_are_traced_in_the_log_while_it_is_on(served: Watched, client: 
     assert all(f"{name}_us=" in line for name in ("queue", "compute_input", "compute_infer", "compute_output", "total"))
 
 
-def test_the_trace_of_an_unknown_model_is_not_found(client: triton.InferenceServerClient) -> None:
+def test_the_trace_of_an_unknown_model_is_not_found(untouched: triton.InferenceServerClient) -> None:
     with pytest.raises(InferenceServerException, match=r"NOT_FOUND.*model 'nope'"):
-        client.get_trace_settings("nope")
+        untouched.get_trace_settings("nope")
 
 
 def test_the_log_says_less_when_it_is_told_to(served: Watched, client: triton.InferenceServerClient) -> None:
@@ -88,12 +100,12 @@ def test_lines_become_json_when_they_are_told_to(served: Watched, client: triton
     ],
 )
 def test_what_cannot_be_done_is_refused_by_name(
-    client: triton.InferenceServerClient, settings: dict[str, Any], sentence: str
+    untouched: triton.InferenceServerClient, settings: dict[str, Any], sentence: str
 ) -> None:
-    before = log(client)
+    before = log(untouched)
     with pytest.raises(InferenceServerException, match=sentence):
-        log(client, **settings)
-    assert log(client) == before
+        log(untouched, **settings)
+    assert log(untouched) == before
 
 
 def test_where_other_machines_can_ask_nothing_is_set(watched: Start, repository: Path) -> None:

@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,27 @@ X = np.array([[31337, 31337]], np.float32)
 JSON = ("--log_format", "json")
 
 
-def lines(server: ServerProcess, count: int) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Seen:
+    """A server that others have asked too, and what it logs from now on."""
+
+    server: ServerProcess
+    begin: int
+
+    @property
+    def address(self) -> str:
+        return self.server.address
+
+    @property
+    def rest_port(self) -> int | None:
+        return self.server.rest_port
+
+    @property
+    def log(self) -> str:
+        return self.server.log[self.begin :]
+
+
+def lines(server: ServerProcess | Seen, count: int) -> list[dict[str, Any]]:
     """The first `count` lines on requests, once they are there."""
 
     until_s = time.monotonic() + 60
@@ -33,32 +55,43 @@ def lines(server: ServerProcess, count: int) -> list[dict[str, Any]]:
         if len(found) >= count:
             return found[:count]
         assert time.monotonic() < until_s, server.log
+        threading.Event().wait(0.01)
 
 
 def _is_whole(line: str) -> bool:
     return line.endswith("\n") and '"event": "request"' in line
 
 
-@pytest.fixture
-def start(serve: Serve, tmp_path: Path) -> Callable[..., ServerProcess]:
-    def start(*arguments: str) -> ServerProcess:
-        small_models.save(small_models.add_one([-1, 2]), tmp_path / "m/1")
-        small_models.save(small_models.slow(), tmp_path / "slow/1")
-        return serve("--model_repository", str(tmp_path), *arguments, rest=True)
-
-    return start
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("repository")
+    small_models.save(small_models.add_one([-1, 2]), root / "m/1")
+    small_models.save(small_models.slow(), root / "slow/1")
+    return root
 
 
 @pytest.fixture
-def seen(start: Callable[..., ServerProcess]) -> ServerProcess:
-    return start("--log_requests", *JSON)
+def start(serve: Serve, repository: Path) -> Callable[..., ServerProcess]:
+    return lambda *arguments: serve("--model_repository", str(repository), *arguments, rest=True)
+
+
+@pytest.fixture(scope="module")
+def shared_server(repository: Path) -> Iterator[ServerProcess]:
+    server = ServerProcess("--model_repository", str(repository), "--log_requests", *JSON, rest=True)
+    yield server
+    assert server.stop() == 0
 
 
 @pytest.fixture
-def connect() -> Iterator[Callable[[ServerProcess], grpc.Channel]]:
+def seen(shared_server: ServerProcess) -> Seen:
+    return Seen(shared_server, len(shared_server.log))
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[ServerProcess | Seen], grpc.Channel]]:
     channels = []
 
-    def connect(server: ServerProcess) -> grpc.Channel:
+    def connect(server: ServerProcess | Seen) -> grpc.Channel:
         channels.append(grpc.insecure_channel(server.address))
         return channels[-1]
 
@@ -67,10 +100,10 @@ def connect() -> Iterator[Callable[[ServerProcess], grpc.Channel]]:
         channel.close()
 
 
-Connect = Callable[[ServerProcess], grpc.Channel]
+Connect = Callable[[ServerProcess | Seen], grpc.Channel]
 
 
-def post(server: ServerProcess, path: str, body: object, **headers: str) -> int:
+def post(server: Seen, path: str, body: object, **headers: str) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=60)
     try:
         connection.request("POST", path, body if isinstance(body, bytes) else json.dumps(body).encode(), headers)
@@ -79,7 +112,7 @@ def post(server: ServerProcess, path: str, body: object, **headers: str) -> int:
         connection.close()
 
 
-def test_a_line_on_an_answer_over_grpc(seen: ServerProcess, connect: Connect) -> None:
+def test_a_line_on_an_answer_over_grpc(seen: Seen, connect: Connect) -> None:
     metadata = [("authorization", "Bearer secret"), ("traceparent", "secret")]
     pb_grpc.GRPCInferenceServiceStub(connect(seen)).ModelInfer(request("m", {"x": X}, id="7"), metadata=metadata)
     (line,) = lines(seen, 1)
@@ -102,7 +135,7 @@ def test_a_line_on_an_answer_over_grpc(seen: ServerProcess, connect: Connect) ->
     assert "secret" not in seen.log
 
 
-def test_a_line_on_what_is_refused_over_grpc(seen: ServerProcess, connect: Connect) -> None:
+def test_a_line_on_what_is_refused_over_grpc(seen: Seen, connect: Connect) -> None:
     channel = connect(seen)
     stub = pb_grpc.GRPCInferenceServiceStub(channel)
     for message in (
@@ -126,7 +159,7 @@ def test_a_line_on_what_is_refused_over_grpc(seen: ServerProcess, connect: Conne
     assert garbage["reason"] == "the message is not a valid inference.ModelInferRequest"
 
 
-def test_a_line_on_each_request_of_a_stream(seen: ServerProcess, connect: Connect) -> None:
+def test_a_line_on_each_request_of_a_stream(seen: Seen, connect: Connect) -> None:
     messages = [request("m", {"x": X}, id="good"), request("m", {"y": X}, id="bad")]
     list(pb_grpc.GRPCInferenceServiceStub(connect(seen)).ModelStreamInfer(iter(messages)))
     assert {line["request_id"]: line["code"] for line in lines(seen, 2)} == {"good": "OK", "bad": "INVALID"}
@@ -159,7 +192,7 @@ def test_a_line_on_what_is_one_too_many(start: Callable[..., ServerProcess], con
     assert refused > 0
 
 
-def test_lines_on_rest(seen: ServerProcess) -> None:
+def test_lines_on_rest(seen: Seen) -> None:
     document = {"id": "r", "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": X.tolist()}]}
     assert post(seen, "/v2/models/m/infer", document, Authorization="Bearer secret") == 200
     assert post(seen, "/v2/models/m/versions/1/infer", {**document, "inputs": []}) == 400
@@ -175,7 +208,7 @@ def test_lines_on_rest(seen: ServerProcess) -> None:
     assert "secret" not in seen.log
 
 
-def test_lines_on_tensorflow_serving(seen: ServerProcess, connect: Connect) -> None:
+def test_lines_on_tensorflow_serving(seen: Seen, connect: Connect) -> None:
     predict = connect(seen).unary_unary(PREDICTION + "Predict")
     predict(predict_request("m", {"x": X}).SerializeToString())
     for refused in (predict_request("nope", {"x": X}, 4).SerializeToString(), b"\xff"):

@@ -41,15 +41,16 @@ def value(samples: list[tuple[Labels, float]], **labels: str) -> float:
     return found
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model `m`, and a pipeline `p` that runs it twice."""
-    small_models.save(small_models.add_one([1, 2]), tmp_path / "m/1")
+    folder = tmp_path_factory.mktemp("models")
+    small_models.save(small_models.add_one([1, 2]), folder / "m/1")
     nodes = node("a", "m"), node("b", "m", inputs={"x": "a.y"})
     pipelines = [document(*nodes)]
     models = [{"config": {"name": "m", "base_path": "m", "nireq": 3}}]
-    (tmp_path / "config.json").write_text(json.dumps({"model_config_list": models, "pipeline_config_list": pipelines}))
-    return tmp_path
+    (folder / "config.json").write_text(json.dumps({"model_config_list": models, "pipeline_config_list": pipelines}))
+    return folder
 
 
 def start(serve: Serve, folder: Path, *arguments: str) -> ServerProcess:
@@ -78,8 +79,8 @@ def test_requests_are_counted_by_door_and_outcome(serve: Serve, folder: Path) ->
     )
 
 
-def test_times_are_histograms_of_microseconds(serve: Serve, folder: Path) -> None:
-    server = start(serve, folder)
+def test_times_are_histograms_of_microseconds(serve_once: Serve, folder: Path) -> None:
+    server = start(serve_once, folder)  # which no other test asks for inferences
     with Client(server.address) as client:
         for _ in range(5):
             client.infer("m", X)
@@ -95,8 +96,8 @@ def test_times_are_histograms_of_microseconds(serve: Serve, folder: Path) -> Non
     assert [labels["le"] for labels, _ in found["ovms_request_time_us_bucket"]][:4] == ["10", "18", "32", "58"]
 
 
-def test_the_families_shown_are_ovmss_own_choice_or_those_named(serve: Serve, folder: Path) -> None:
-    families = {family.name for family in text_string_to_metric_families(get(start(serve, folder)))}
+def test_the_families_shown_are_ovmss_own_choice_or_those_named(serve: Serve, serve_once: Serve, folder: Path) -> None:
+    families = {family.name for family in text_string_to_metric_families(get(start(serve_once, folder)))}
     assert families == set(SHOWN)
     server = start(serve, folder, "--metrics_list", ",".join(ON_DEMAND))
     found = scrape(server)
@@ -109,10 +110,11 @@ def test_the_families_shown_are_ovmss_own_choice_or_those_named(serve: Serve, fo
 def test_config_json_can_ask_for_them(serve: Serve, folder: Path) -> None:
     configured = json.loads((folder / "config.json").read_text())
     configured["monitoring"] = {"metrics": {"enable": True, "metrics_list": ["ovms_streams"]}}
-    (folder / "config.json").write_text(json.dumps(configured))
-    server = serve("--config_path", str(folder), rest=True)
+    file = folder / "monitored.json"
+    file.write_text(json.dumps(configured))
+    server = serve("--config_path", str(file), rest=True)
     assert scrape(server).keys() == {"ovms_streams"}
-    ended = run_ovserve("--config_path", str(folder), "--port", "auto")
+    ended = run_ovserve("--config_path", str(file), "--port", "auto")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "rest_port setting is missing, metrics are enabled on rest port" in ended.stderr
 
@@ -142,5 +144,5 @@ def test_without_metrics_there_is_no_such_page(serve: Serve, folder: Path) -> No
     assert refusal.value.code == 404
 
 
-def test_a_query_is_ignored(serve: Serve, folder: Path) -> None:
-    assert "ovms_streams" in get(start(serve, folder), "/metrics?test=test")
+def test_a_query_is_ignored(serve_once: Serve, folder: Path) -> None:
+    assert "ovms_streams" in get(start(serve_once, folder), "/metrics?test=test")

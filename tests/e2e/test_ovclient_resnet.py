@@ -16,8 +16,8 @@ pytestmark = pytest.mark.shared
 
 
 @pytest.fixture
-def resnet(serve: Serve, shared: Path) -> ServerProcess:
-    return serve("--model_name", "resnet", "--model_path", str(shared / "models/efficientnet-lite0"))
+def resnet(serve_once: Serve, shared: Path) -> ServerProcess:
+    return serve_once("--model_name", "resnet", "--model_path", str(shared / "models/efficientnet-lite0"))
 
 
 def test_every_line_of_the_seeds_two_runs(resnet: ServerProcess, shared: Path, tmp_path: Path) -> None:

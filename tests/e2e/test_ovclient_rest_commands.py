@@ -27,8 +27,8 @@ def test_the_commands_speak_rest(server: ServerProcess) -> None:
 
 @pytest.mark.shared
 @pytest.mark.parametrize("flags", [["--batchsize", "8"], ["--binary"], ["--binary_data"]])
-def test_resnet_over_rest(serve: Serve, shared: Path, flags: list[str]) -> None:
+def test_resnet_over_rest(serve_once: Serve, shared: Path, flags: list[str]) -> None:
     model = ("--model_name", "resnet", "--model_path", str(shared / "models/efficientnet-lite0"))
-    done = ovclient_rest(serve(*model, "--layout", "NHWC:NCHW", rest=True), "resnet", *flags)
+    done = ovclient_rest(serve_once(*model, "--layout", "NHWC:NCHW", rest=True), "resnet", *flags)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\t 0 Egyptian cat 285 ; score 0." in done.stdout

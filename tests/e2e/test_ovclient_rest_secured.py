@@ -90,13 +90,17 @@ def test_a_server_that_is_not_trusted_is_no_server(twin: Any, secured: Secured, 
             client.live()
 
 
+@pytest.fixture(scope="module")
+def unsecured(serve_once: Serve, tmp_path_factory: pytest.TempPathFactory) -> ServerProcess:
+    return serve_once("--model_repository", str(tmp_path_factory.mktemp("unsecured")), rest=True)
+
+
 def test_who_speaks_another_protocol_is_told_that_there_is_no_connection(
-    twin: Any, secured: Secured, serve: Serve, repository: Path
+    twin: Any, secured: Secured, unsecured: ServerProcess
 ) -> None:
-    server = serve("--model_repository", str(repository), rest=True)
     plain = twin(secured.address.replace("https", "http"))
-    wrapped = twin(f"https://{server.rest_address}")
-    grpc = twin(f"http://{server.address}")
+    wrapped = twin(f"https://{unsecured.rest_address}")
+    grpc = twin(f"http://{unsecured.address}")
     for client in (plain, wrapped, grpc):
         with client, pytest.raises(OVClientError, match=client.address):
             client.live()

@@ -15,6 +15,7 @@ from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as pb_grpc
 
 import small_models
+from ovserve import cli
 from pipelines import document, node
 from server_process import ServerProcess, run_ovserve
 from span_collector import Collected, SpanCollector
@@ -31,27 +32,38 @@ SERVER_KIND = 2
 QUICKLY = {"OTEL_BSP_SCHEDULE_DELAY": "50"}
 
 
-@pytest.fixture
-def collector() -> Iterator[SpanCollector]:
+@pytest.fixture(scope="module")
+def collector_of_all() -> Iterator[SpanCollector]:
     collector = SpanCollector()
     yield collector
     collector.close()
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def collector(collector_of_all: SpanCollector) -> SpanCollector:
+    """With nothing in it: each test waits for the spans of all its requests."""
+    collector_of_all.spans.clear()
+    return collector_of_all
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Models `a` and `b`, and the pipeline `p` of one after the other."""
-    small_models.save(adding(1), tmp_path / "a/1")
-    small_models.save(adding(10), tmp_path / "b/1")
+    folder = tmp_path_factory.mktemp("models")
+    small_models.save(adding(1), folder / "a/1")
+    small_models.save(adding(10), folder / "b/1")
     models = [{"config": {"name": name, "base_path": name}} for name in "ab"]
     chain = document(node("first", "a"), node("second", "b", inputs={"x": "first.y"}))
-    (tmp_path / "config.json").write_text(json.dumps({"model_config_list": models, "pipeline_config_list": [chain]}))
-    return tmp_path
+    (folder / "config.json").write_text(json.dumps({"model_config_list": models, "pipeline_config_list": [chain]}))
+    return folder
 
 
-@pytest.fixture
-def server(serve: Serve, folder: Path, collector: SpanCollector) -> ServerProcess:
-    return serve("--config_path", str(folder), "--otlp_endpoint", collector.endpoint, rest=True, env=QUICKLY)
+@pytest.fixture(scope="module")
+def server(folder: Path, collector_of_all: SpanCollector) -> Iterator[ServerProcess]:
+    flags = ("--config_path", str(folder), "--otlp_endpoint", collector_of_all.endpoint)
+    server = ServerProcess(*flags, rest=True, env=QUICKLY)
+    yield server
+    assert server.stop() == 0
 
 
 @pytest.fixture
@@ -191,10 +203,11 @@ print([name for name in sys.modules if name.startswith(("opentelemetry.sdk", "op
 @pytest.mark.parametrize(
     "url", ["127.0.0.1:4317", "ftp://h:1", "http://", "http://h:port", "http://u:p@h:1", "http://h:4318/v1/traces"]
 )
-def test_what_is_no_collectors_address_is_refused(url: str, folder: Path) -> None:
-    done = run_ovserve("--config_path", str(folder), "--otlp_endpoint", url)
-    assert done.returncode == 2
-    assert "expected http://HOST:PORT" in done.stderr
+def test_what_is_no_collectors_address_is_refused(url: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--config_path", str(folder / "nowhere"), "--otlp_endpoint", url])
+    assert ended.value.code == 2
+    assert "expected http://HOST:PORT" in capsys.readouterr().err
 
 
 def test_a_wrong_variable_of_opentelemetrys_is_told_in_one_line(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,12 @@ from tritonclient.utils import InferenceServerException
 import python_models
 import small_models
 from encoded_pictures import noise, png
-from watched import Watched
+from server_process import ServerProcess
 from wire_server import texts
 
-Start = Callable[..., Watched]
+Serve = Callable[..., ServerProcess]
+
+MODELS = ("batched", "ensemble", "failing", "m", "picture", "pictured")
 
 BATCHED = 'max_batch_size: 4 input { name: "x" data_type: TYPE_FP32 dims: 2 } model_warmup { name: "w" batch_size: 2 inputs { key: "x" value { data_type: TYPE_FP32 dims: 2 zero_data: true } } }'
 FAILING = "raise ValueError('no')"
@@ -36,8 +37,9 @@ ensemble_scheduling { step {
 """
 
 
-@pytest.fixture
-def client(watched: Start, repository: Path) -> Iterator[triton.InferenceServerClient]:
+@pytest.fixture(scope="module")
+def server(serve_once: Serve, tmp_path_factory: pytest.TempPathFactory) -> ServerProcess:
+    repository = tmp_path_factory.mktemp("repository")
     small_models.save(small_models.add_one([2]), repository / "m/1")
     small_models.save(small_models.add_one([-1, 2]), repository / "batched/1")
     (repository / "batched/config.pbtxt").write_text(BATCHED)
@@ -49,8 +51,17 @@ def client(watched: Start, repository: Path) -> Iterator[triton.InferenceServerC
     (repository / "pictured/1").mkdir(parents=True)
     (repository / "pictured/config.pbtxt").write_text(PICTURED)
     small_models.save(small_models.channel_sum("NCHW"), repository / "picture/1")
-    watched = watched("--model_control_mode", "explicit", "--load_model", "*")
-    with triton.InferenceServerClient(watched.server.address) as client:
+    return serve_once("--model_repository", str(repository), "--model_control_mode", "explicit", "--load_model", "*")
+
+
+@pytest.fixture
+def client(server: ServerProcess) -> Iterator[triton.InferenceServerClient]:
+    """All models anew, with nothing counted."""
+    with triton.InferenceServerClient(server.address) as client:
+        for name in MODELS:
+            client.unload_model(name)
+        for name in MODELS:
+            client.load_model(name)
         yield client
 
 
@@ -126,7 +137,7 @@ def test_a_reload_counts_afresh(client: triton.InferenceServerClient) -> None:
 
 def test_without_a_name_all_models_are_told(client: triton.InferenceServerClient) -> None:
     found = client.get_inference_statistics().model_stats
-    assert [one.name for one in found] == ["batched", "ensemble", "failing", "m", "picture", "pictured"]
+    assert [one.name for one in found] == list(MODELS)
 
 
 def test_the_server_says_that_it_has_statistics(client: triton.InferenceServerClient) -> None:

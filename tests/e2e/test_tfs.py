@@ -141,9 +141,9 @@ def test_mode_none_does_not_look_at_a_hangup(
 @pytest.mark.shared
 @pytest.mark.parametrize("batch", [1, 8])
 def test_the_pictures_of_seed_002(
-    serve: Serve, tfs: Callable[[ServerProcess], TfsWire], shared: Path, batch: int
+    serve_once: Serve, tfs: Callable[[ServerProcess], TfsWire], shared: Path, batch: int
 ) -> None:
-    server = serve(
+    server = serve_once(
         "--model_name", "resnet", "--model_path", str(shared / "models/efficientnet-lite0"), "--batch_size", "auto"
     )
     wire = tfs(server)
@@ -155,11 +155,8 @@ def test_the_pictures_of_seed_002(
             assert np.allclose(scores, client.infer("resnet", {"0": chosen})["1463"], atol=1e-5)
 
 
-@pytest.mark.shared
-@pytest.mark.parametrize("batch", [1, 8])
-def test_the_pictures_of_seed_003(
-    serve: Serve, tfs: Callable[[ServerProcess], TfsWire], shared: Path, tmp_path: Path, batch: int
-) -> None:
+@pytest.fixture(scope="module")
+def seed_003(serve_once: Serve, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> ServerProcess:
     pipeline = document(
         node("resnetNode", "resnet", outputs="1463", inputs={"0": "request.0"}),
         inputs="0",
@@ -176,8 +173,17 @@ def test_the_pictures_of_seed_003(
         "model_config_list": [{"config": model}],
         "pipeline_config_list": [{**pipeline, "name": "resnet50DAG"}],
     }
-    (tmp_path / "config.json").write_text(json.dumps(document_))
-    wire = tfs(serve("--config_path", str(tmp_path)))
+    folder = tmp_path_factory.mktemp("seed")
+    (folder / "config.json").write_text(json.dumps(document_))
+    return serve_once("--config_path", str(folder))
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("batch", [1, 8])
+def test_the_pictures_of_seed_003(
+    seed_003: ServerProcess, tfs: Callable[[ServerProcess], TfsWire], shared: Path, batch: int
+) -> None:
+    wire = tfs(seed_003)
     assert wire.signature("resnet50DAG") == {
         "inputs": {"0": ("DT_FLOAT", [-1, 1, 3, 224, 224])},
         "outputs": {"1463": ("DT_FLOAT", [-1, 1, 1000])},

@@ -214,6 +214,22 @@ def test_a_folder_without_versions(serve: Serve, place: Path) -> None:
 FAILED = "Reloading config file failed. Check server logs for more info."
 
 
+@pytest.fixture(scope="module")
+def spoiled_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that each test leaves as it was."""
+    root = tmp_path_factory.mktemp("spoiled")
+    small_models.save(adding(1), root / "m/1")
+    write(root, "m")
+    return root
+
+
+@pytest.fixture(scope="module")
+def still_there(spoiled_place: Path) -> Iterator[ServerProcess]:
+    server = ServerProcess("--config_path", str(spoiled_place), "--file_system_poll_wait_seconds", "0", rest=True)
+    yield server
+    assert server.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("spoil", "status", "text"),
     [
@@ -231,18 +247,18 @@ FAILED = "Reloading config file failed. Check server logs for more info."
     ],
 )
 def test_a_reload_that_fails_says_so_each_time(
-    still: ServerProcess, place: Path, spoil: Callable[[Path], object], status: int, text: str
+    still_there: ServerProcess, spoiled_place: Path, spoil: Callable[[Path], object], status: int, text: str
 ) -> None:
-    spoil(place)
+    spoil(spoiled_place)
     refusal = (status, f'{{\n\t"error": "{text}"\n}}')
     for _ in range(2):
-        assert reload(still) == refusal
+        assert reload(still_there) == refusal
     with ThreadPoolExecutor(2) as executor:
-        assert list(executor.map(reload, [still] * 4)) == [refusal] * 4
-    assert predict(still, "m", {"inputs": [[0, 0]]}) == (200, {"outputs": [[1, 1]]})
-    write(place, "m")
-    shutil.rmtree(place / "m/2", ignore_errors=True)
-    assert reload(still)[0] == 200
+        assert list(executor.map(reload, [still_there] * 4)) == [refusal] * 4
+    assert predict(still_there, "m", {"inputs": [[0, 0]]}) == (200, {"outputs": [[1, 1]]})
+    write(spoiled_place, "m")
+    shutil.rmtree(spoiled_place / "m/2", ignore_errors=True)
+    assert reload(still_there)[0] == 200
 
 
 def test_keys_guard_the_addresses(serve: Serve, place: Path) -> None:

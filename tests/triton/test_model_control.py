@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class Controlled:
         deadline_s = time.monotonic() + WAIT_S
         while (found := self.rows(name)) != expected:
             assert time.monotonic() < deadline_s, found
+            threading.Event().wait(0.01)
 
     def answer(self, name: str) -> float:
         x = triton.InferInput("x", [1, 2], "FP32")

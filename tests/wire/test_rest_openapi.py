@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from http_door import HttpDoor
 from server_process import ServerProcess
+from tries import tries
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -129,7 +130,7 @@ def from_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 @pytest.mark.usefixtures("restored")
 @given(data=st.data())
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(600), deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_is_asked_the_answer_is_one_that_the_document_knows(
     open_door: HttpDoor, document: dict[str, Any], data: st.DataObject
 ) -> None:

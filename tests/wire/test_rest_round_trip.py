@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import small_models
 from http_door import HttpDoor, with_binary
 from server_process import ServerProcess
+from tries import tries
 from wire_server import raw_strings, texts
 
 RANKS = range(6)
@@ -70,7 +71,7 @@ def in_json(draw: st.DrawFn) -> tuple[str, tuple[int, ...], list[Any]]:
 
 
 @given(sent=in_json(), nested=st.booleans())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=tries(500), deadline=None)
 def test_values_in_json_come_back_exactly(
     bare: HttpDoor, sent: tuple[str, tuple[int, ...], list[Any]], nested: bool
 ) -> None:
@@ -113,7 +114,7 @@ def binary(draw: st.DrawFn) -> tuple[str, tuple[int, ...], bytes]:
 
 
 @given(sent=binary(), padding=st.integers(0, 9), sized=st.booleans())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=tries(500), deadline=None)
 def test_binary_data_comes_back_bit_for_bit(
     bare: HttpDoor, sent: tuple[str, tuple[int, ...], bytes], padding: int, sized: bool
 ) -> None:

@@ -17,6 +17,7 @@ from tritonclient.grpc import service_pb2 as pb
 import ovserve
 import small_models
 from server_process import ServerProcess
+from tries import tries
 from wire_server import Wire, raw_strings, texts
 
 RANKS = range(6)
@@ -129,7 +130,7 @@ def as_it_went(sent: Sent) -> tuple[str, tuple[int, ...], bytes]:
 
 
 @given(sent=tensors())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=tries(600), deadline=None)
 def test_raw_contents_come_back_bit_for_bit(wire: Wire, sent: Sent) -> None:
     message = pb.ModelInferRequest(model_name=pass_of(sent.kind, len(sent.shape)))
     message.inputs.add(name="x", datatype=small_models.KSERVE[sent.kind], shape=sent.shape)
@@ -138,7 +139,7 @@ def test_raw_contents_come_back_bit_for_bit(wire: Wire, sent: Sent) -> None:
 
 
 @given(sent=tensors(kinds=TYPED))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(400), deadline=None)
 def test_typed_contents_come_back_bit_for_bit(wire: Wire, sent: Sent) -> None:
     message = pb.ModelInferRequest(model_name=pass_of(sent.kind, len(sent.shape)))
     tensor = message.inputs.add(name="x", datatype=small_models.KSERVE[sent.kind], shape=sent.shape)
@@ -192,7 +193,7 @@ def models(root: Path) -> ovserve.InProcess:
 
 
 @given(sent=tensors())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(400), deadline=None)
 def test_arrays_come_back_bit_for_bit_in_process(models: ovserve.InProcess, sent: Sent) -> None:
     if sent.kind == "string":
         array = texts(*sent.strings).reshape(sent.shape)

@@ -47,6 +47,8 @@ class Server:
         self._changed = threading.Condition(self._lock)
         self._is_closed = False
         self._stopped = threading.Event()
+        self._hand: Callable[[socket.socket], None] = self._take
+        self._closed: Callable[[], None] = lambda: None
 
     @property
     def threads(self) -> HandlerThreads:
@@ -86,6 +88,14 @@ class Server:
         self._pollers.start()
         threading.Thread(target=self._sweep, name="grpc-sweep", daemon=True).start()
 
+    def hand_over(self, hand: Callable[[socket.socket], None]) -> None:
+        """Have `hand` look after each socket that is accepted, or give it to whoever does; before the start."""
+        self._hand = hand
+
+    def on_closed(self, closed: Callable[[], None]) -> None:
+        """Call `closed` when a connection that was looked after has ended; before the start."""
+        self._closed = closed
+
     def adopt(self, connected: socket.socket) -> None:
         """Look after a socket that was accepted."""
         peer = _name(connected)
@@ -95,6 +105,7 @@ class Server:
             wire = PlainWire(connected) if self._context is None else TlsWire(connected, self._context())
         except OSError:
             connected.close()  # it has ended already
+            self._closed()
             return
         connection = Connection(wire, peer, self)
         with self._lock:
@@ -159,15 +170,19 @@ class Server:
         with self._changed:
             self._connections.discard(connection)
             self._changed.notify_all()
+        self._closed()
+
+    def _take(self, connected: socket.socket) -> None:
+        if len(self._connections) >= self.limits.connections:
+            connected.close()
+        else:
+            self.adopt(connected)
 
     def _accept(self, listening: socket.socket) -> None:
         try:
             for _ in range(_ACCEPTED_AT_ONCE):
                 connected, _ = listening.accept()
-                if len(self._connections) >= self.limits.connections:
-                    connected.close()
-                else:
-                    self.adopt(connected)
+                self._hand(connected)
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             pass
         except OSError as error:

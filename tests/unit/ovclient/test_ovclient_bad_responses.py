@@ -13,6 +13,7 @@ from ovclient import BadResponse, Client
 from ovclient._datatypes import DATATYPES
 from ovclient._decode import decode_all
 from ovclient.testing import FakeServer
+from tries import tries
 
 
 def answer(*outputs: tuple[str, str, list[int]], raw: list[bytes]) -> Any:
@@ -87,7 +88,7 @@ def test_bool_bytes_other_than_0_and_1_are_true() -> None:
     st.lists(st.binary(max_size=40), max_size=2),
     st.lists(st.integers(-(2**31), 2**31 - 1), max_size=4),
 )
-@settings(max_examples=500)
+@settings(max_examples=tries(500))
 def test_random_answers_are_decoded_or_refused(
     datatype: str, shape: list[int], raw: list[bytes], ints: list[int]
 ) -> None:

@@ -13,6 +13,7 @@ from ovserve.errors import InvalidInput
 from ovserve.frontends.grpc import codec, request_bytes
 from ovserve.requests import InferRequest
 from ovserve.shared_memory import SharedMemory
+from tries import tries
 from wire_server import request, texts
 
 MEMORY = SharedMemory(is_open=True)
@@ -91,13 +92,13 @@ REQUEST = fields({1: WORDS, 2: WORDS, 3: WORDS, 4: WORDS, 5: INPUT, 6: OUTPUT, 7
 
 
 @given(REQUEST)
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=tries(3000), deadline=None)
 def test_they_agree_on_fields_in_any_order(data: bytes) -> None:
     assert_both_agree(data)
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=tries(1000), deadline=None)
 def test_they_agree_on_bytes_of_any_kind(data: bytes) -> None:
     assert_both_agree(data)
 

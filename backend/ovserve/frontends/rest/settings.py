@@ -17,7 +17,7 @@ from ovserve.frontends.rest.json_values import kind_of
 from ovserve.frontends.rest.paths import NAME, VERSION, addressed
 from ovserve.frontends.rest.routes import add
 from ovserve.frontends.rest.schemas import LOG_BODY, LOG_SETTINGS, TRACE_BODY, TRACE_SETTINGS, answers
-from ovserve.log_settings import Value, change_log_settings, log_settings
+from ovserve.log_settings import Value
 
 _LISTS = {"trace_level"}  # of the values that are told, as Triton does; the others are single ones
 _CHANGED = (400, 403, 408, 413, 415, 501)
@@ -46,15 +46,14 @@ class Settings:
 
     async def log(self, _request: Request) -> Response:
         """What is logged, and how."""
-        self._doors.control.check_may_set("log settings")
-        return json_answer(log_settings())
+        return json_answer(self._doors.control.log_settings({}))
 
     async def set_log(self, request: Request) -> Response:
         """Change what is logged, and how."""
         self._doors.control.check_may_set("log settings")
         document = await read_document(request, self._doors)
-        change_log_settings({name: _log_value(name, value) for name, value in document.items()})
-        return json_answer(log_settings())
+        changes = {name: _log_value(name, value) for name, value in document.items()}
+        return json_answer(self._doors.control.log_settings(changes))
 
     async def trace(self, request: Request) -> Response:
         """Which requests are traced."""
