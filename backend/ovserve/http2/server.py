@@ -111,6 +111,7 @@ class Server:
         with self._lock:
             if self._is_closed:
                 wire.close()
+                self._closed()
                 return
             self._connections.add(connection)
         self._pollers.add(connection)
