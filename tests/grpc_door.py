@@ -14,9 +14,7 @@ class GrpcDoor:
     ) -> None:
         self.core = core
         parts = (core.dataplane, core.control, core.registry, core.shared_memory)
-        self._server = GrpcServer(
-            *parts, limits=Limits(message_bytes, message_bytes, **limits), certificates=certificates
-        )
+        self._server = GrpcServer(*parts, limits=Limits(message_bytes, **limits), certificates=certificates)
         (self.address,) = self._server.bind(["127.0.0.1"], 0)
         self._server.start()
 

@@ -1,10 +1,13 @@
 """Known attacks on HTTP/2 servers: what they cost us is bounded, and a client beside is answered in time."""
 
+import resource
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -311,3 +314,20 @@ def test_calls_that_run_out_of_time_are_no_attack(address: str) -> None:
             peer.send(data(stream, GOOD), reset(stream))
         peer.round_trip()
         assert peer.goaways == []
+
+
+def test_a_server_without_files_to_open_goes_on_with_those_it_has(
+    serve: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    small_models.save(small_models.add_one([-1]), tmp_path / "grow/1")
+    few = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (100, 100))
+    server = serve("--model_repository", str(tmp_path), prepare=few)
+    with Peer(server.address) as peer, ExitStack() as stack:
+        for _ in range(150):
+            stack.enter_context(Peer(server.address, preface=b""))
+        began_s = time.monotonic()
+        for _ in range(50):
+            assert_well(peer)
+        assert time.monotonic() - began_s < MOST_WAIT_S / 4
+        stack.close()
+        assert_serves(server.address)

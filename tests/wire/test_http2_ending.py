@@ -1,8 +1,10 @@
 """How calls and connections end: RST_STREAM, GOAWAY, PING, deadlines, and a server that stops."""
 
+import re
 import struct
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -278,6 +280,25 @@ def test_an_answer_that_the_client_does_not_read_does_not_keep_the_server(open_d
         peer.read_to_end()
         stopping.join(30)
         assert not stopping.is_alive()
+
+
+def test_a_server_that_has_stopped_leaves_no_thread_and_no_file(open_door: Callable[..., GrpcDoor]) -> None:
+    def threads() -> set[threading.Thread]:
+        return {each for each in threading.enumerate() if re.fullmatch(r"grpc_\d+|grpc-sweep", each.name)}
+
+    def files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    threads_before, files_before = threads(), files()
+    door = open_door()
+    with Peer(door.address) as peer, Peer(door.address) as other:
+        assert_well(peer)
+        assert_well(other)
+        door.stop()
+    for each in threads() - threads_before:
+        each.join(30)
+    assert threads() <= threads_before
+    assert files() <= files_before
 
 
 class Asking(threading.Thread):

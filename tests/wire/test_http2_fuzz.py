@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from grpc_door import GrpcDoor
 from http2_calls import CALL, GOOD, INFER, LIVE, STREAM_INFER, assert_serves, call
 from http2_peer import END_HEADERS, PREFACE, Peer, frame, message
+from tries import tries
 
 EXAMPLES = settings(
-    max_examples=150,
+    max_examples=tries(750),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -4,6 +4,7 @@ One thread waits for what comes; with a call to answer it lets another wait and 
 handed from one thread to the next. So many calls that none would be left to wait are handed to other threads.
 """
 
+import os
 import select
 import threading
 from collections.abc import Callable
@@ -30,6 +31,8 @@ class Pollers:
         self._connections: dict[int, Connection] = {}
         self._listeners: dict[int, Callable[[], None]] = {}
         self._lock = threading.Lock()
+        self._is_stopped = False
+        self._wake = -1
         self._waiting = 0
         self._started = 0
         self.others = HandlerThreads("grpc-answer")
@@ -43,6 +46,21 @@ class Pollers:
         with self._lock:
             if not self._started:
                 self._start_one()
+
+    def stop(self) -> None:
+        """End the threads; after the last connection has ended."""
+        with self._lock:
+            if self._is_stopped:
+                return
+            self._is_stopped = True
+            self._wake = os.eventfd(1)
+            self._epoll.register(self._wake, select.EPOLLIN)  # and each thread that waits is told
+            if not self._started:
+                self._close()
+
+    def _close(self) -> None:
+        self._epoll.close()
+        os.close(self._wake)
 
     def listen(self, fileno: int, accept: Callable[[], None]) -> None:
         self._listeners[fileno] = accept
@@ -75,6 +93,11 @@ class Pollers:
             events = self._epoll.poll(maxevents=1)
             with self._lock:
                 self._waiting -= 1
+                if self._is_stopped:
+                    self._started -= 1
+                    if not self._started:
+                        self._close()
+                    return
             for fileno, mask in events:
                 try:
                     self._look_after(fileno, mask)
@@ -84,7 +107,7 @@ class Pollers:
     def _may_leave(self) -> bool:
         """See to it that another thread waits for what comes; False where there can be none."""
         with self._lock:
-            if self._waiting:
+            if self._waiting or self._is_stopped:
                 return True
             if self._started < _MOST_THREADS:
                 self._start_one()

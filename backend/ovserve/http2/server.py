@@ -45,6 +45,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
+        self._is_closed = False
         self._stopped = threading.Event()
         self._hand: Callable[[socket.socket], None] = self._take
         self._closed: Callable[[], None] = lambda: None
@@ -108,12 +109,18 @@ class Server:
             return
         connection = Connection(wire, peer, self)
         with self._lock:
+            if self._is_closed:
+                wire.close()
+                self._closed()
+                return
             self._connections.add(connection)
         self._pollers.add(connection)
         connection.done_reading()
 
     def stop(self, grace_s: float) -> None:
         """Let nobody in, refuse new calls, and return when those in flight have ended, after `grace_s` at most."""
+        with self._lock:
+            self._is_closed = True
         listening, self._listening = self._listening, []
         for each in listening:
             self._pollers.forget_listener(each.fileno())
@@ -129,6 +136,8 @@ class Server:
         for connection in self._all():
             connection.wire.shut()
         self._wait(self._is_empty, _FAREWELL_S)
+        if not self._all():
+            self._pollers.stop()
 
     def _wait(self, until: Callable[[], bool], most_s: float) -> None:
         last = monotonic() + most_s
