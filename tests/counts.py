@@ -15,7 +15,8 @@ def counted(server: ServerProcess, model: str = "m") -> tuple[int, int, int, dic
     return found.inference_stats.success.count, found.inference_count, found.execution_count, batches
 
 
-def metrics(server: ServerProcess) -> str:
-    with urllib.request.urlopen(f"http://{server.rest_address}/metrics") as answer:
+def metrics(server: ServerProcess, key: str = "") -> str:
+    request = urllib.request.Request(f"http://{server.rest_address}/metrics", headers={"x-api-key": key})
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own server
         shown: str = answer.read().decode()
     return shown

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -19,7 +19,7 @@ START_TIMEOUT_S = 120
 class ServerProcess:
     """`ovserve` with the arguments given, on a free port unless they name one; waits until it is ready.
 
-    `rest` has it listen for REST too.
+    `rest` has it listen for REST too; `program` is what Python runs.
     """
 
     def __init__(
@@ -28,12 +28,13 @@ class ServerProcess:
         rest: bool = False,
         env: dict[str, str] | None = None,
         prepare: Callable[[], None] | None = None,
+        program: Sequence[str] = ("-m", "ovserve"),
     ) -> None:
         port = () if any(a.startswith("--port") for a in arguments) else ("--port", "auto")
         self._lines: list[str] = []
         self._out: SimpleQueue[str | None] = SimpleQueue()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ovserve", *arguments, *port, *(("--rest_port", "auto") if rest else ())],
+            [sys.executable, *program, *arguments, *port, *(("--rest_port", "auto") if rest else ())],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -15,10 +15,10 @@ from ovserve.engine import openvino
 from ovserve.errors import CannotStart
 from ovserve.freed_memory import keep_freed_memory
 from ovserve.frontends.grpc.server import CannotListen, GrpcServer
-from ovserve.http2.limits import Limits
+from ovserve.grpc_door import make_certificates, make_grpc_server
 from ovserve.observability.logs import get_logger
 from ovserve.open_files import allow_open_files
-from ovserve.security.certificates import CertificateFiles, Certificates
+from ovserve.security.certificates import Certificates
 from ovserve.signals import Event, Events
 from ovserve.version import VERSION
 
@@ -52,6 +52,7 @@ def run(settings: Settings) -> int:
     with Events() as events, ThreadPoolExecutor(1, thread_name_prefix="load") as executor:
         core = compose(settings)
         doors = _listen(core)
+        core.workers.start()
         loading = executor.submit(core.load, may_be_empty=settings.control_mode != "none")
         loading.add_done_callback(lambda _: events.put_loaded())
         if _is_stopped_before(events, Event.LOADED):
@@ -63,7 +64,7 @@ def run(settings: Settings) -> int:
             for door in doors:
                 door.server.stop(0)
             raise
-        core.dataplane.open()
+        core.open()
         for door in doors:
             door.server.follow()
         with core.following(), core.sequencing.cleaning():
@@ -95,7 +96,7 @@ class _Door:
 def _listen(core: Core) -> list[_Door]:
     """Take all ports before anybody is let in."""
     settings = core.settings
-    certificates = _certificates(settings)
+    certificates = make_certificates(settings)
     if core.keys is not None and certificates is None and not settings.is_local:
         logger.warning("keys come over the network unencrypted: give --tls_cert and --tls_key")
     doors = []
@@ -118,22 +119,20 @@ def _listen(core: Core) -> list[_Door]:
 
 
 def _grpc(core: Core, port: int, certificates: Certificates | None) -> _Door:
-    settings = core.settings
-    server = GrpcServer(
+    settings, workers = core.settings, core.workers
+    server = make_grpc_server(
+        settings,
         core.dataplane,
         core.control,
         core.registry,
         core.shared_memory,
-        limits=Limits(
-            settings.grpc_max_message_bytes,
-            settings.grpc_max_message_bytes,
-            settings.grpc_max_connections,
-            settings.grpc_max_concurrent_streams,
-        ),
-        channel_arguments=settings.channel_arguments,
         certificates=certificates,
         keys=core.keys,
     )
+    workers.connections.adopt_with(server.adopt)
+    workers.calls.answer_rpc = server.answer_handed_on
+    server.hand_over(workers.connections.hand)
+    server.on_closed(workers.connections.closed)
     try:
         return _Door("KServe v2 gRPC", server, server.bind(settings.grpc_addresses, port))
     except CannotListen as error:
@@ -159,34 +158,30 @@ def _rest(core: Core, port: int, certificates: Certificates | None) -> _Door:
     return _Door("KServe v2 REST", server, server.bind(settings.rest_addresses, port))
 
 
-def _certificates(settings: Settings) -> Certificates | None:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return None
-    return Certificates(CertificateFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca))
-
-
 def _drain(core: Core, doors: Sequence[_Door]) -> None:
     """Readiness off and new requests refused while those in flight finish; then close the door."""
     grace_s = core.settings.exit_timeout_secs
     logger.info("stopping", exit_timeout_secs=grace_s)
-    core.dataplane.close()
+    core.close()
     for door in doors:
         door.server.not_serving()
     started_s = time.monotonic()
-    drained = core.dataplane.drain(grace_s)
+    drained = core.drain(grace_s)
     time.sleep(_LINGER_S)
     remaining_s = max(_LAST_ANSWERS_S, grace_s - (time.monotonic() - started_s))
-    with ThreadPoolExecutor(len(doors)) as executor:
-        list(executor.map(lambda door: door.server.stop(remaining_s), doors))
+    with ThreadPoolExecutor(1 + len(doors)) as executor:
+        stops = [core.workers.stop, *(door.server.stop for door in doors)]
+        list(executor.map(lambda stop: stop(remaining_s), stops))
     if core.spans is not None:
         core.spans.close(min(_LAST_SPANS_S, max(_LAST_ANSWERS_S, grace_s - (time.monotonic() - started_s))))
-    totals = core.dataplane.totals
+    totals = core.totals
     logger.info("stopped", requests=totals.accepted, answered=totals.answered)
     if not drained:
         logger.warning("requests were still running and will not be answered", exit_timeout_secs=grace_s)
         _leave()
     # What models do last must not keep the process: their finalize, threads of their own, what was given up.
     threading.Thread(target=_leave_later, args=(remaining_s + _LAST_WORDS_S,), name="leave", daemon=True).start()
+    core.workers.wait(remaining_s + _LAST_WORDS_S)
 
 
 def _leave_later(seconds: float) -> None:

@@ -1,14 +1,14 @@
 """The door for those who manage: what is in the repository and how it is configured."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from ovserve.errors import LoadFailed, LoadRejected, NotAllowed, NotConfigured, NotFound, NotInRepository, NotInThisMode
+from ovserve.log_settings import Value, change_log_settings, log_settings
 from ovserve.repository.uploads import Uploads
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Entry, Registry, State, VersionStatus
-from ovserve.serving.servable import Servable
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,23 @@ class Standing:
 class Control:
     """Protocol-neutral management; `uploads` are given where models are loaded and unloaded by request.
 
-    `is_open` says whether those who ask may do that.
+    `is_open` says whether those who ask may do that; `log_changed` is called when what is logged has changed.
     """
 
-    def __init__(self, registry: Registry, reconciler: Reconciler, uploads: Uploads | None, *, is_open: bool) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        reconciler: Reconciler,
+        uploads: Uploads | None,
+        *,
+        is_open: bool,
+        log_changed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._registry = registry
         self._reconciler = reconciler
         self._uploads = uploads
         self._is_open = is_open
+        self._log_changed = log_changed
 
     def index(self, *, ready_only: bool = False) -> list[IndexRow]:
         """List every version known, by name and number, in Triton's words: READY, LOADING, UNLOADING, UNAVAILABLE.
@@ -127,6 +136,17 @@ class Control:
         self._reconciler.asked.request(name, load=False, with_parts=with_parts)
         uploads.put(name, None, {})
 
+    def log_settings(self, changes: Mapping[str, Value]) -> dict[str, Value]:
+        """Change what is logged, and how, and tell what is in force then.
+
+        Raises `NotAllowed`, `InvalidInput`, `Unsupported`.
+        """
+        self.check_may_set("log settings")
+        if changes:
+            change_log_settings(changes)
+            self._log_changed()
+        return log_settings()
+
     def check_may_set(self, what: str) -> None:
         """Raise `NotAllowed` where those who ask may not change how the server works."""
         if not self._is_open:
@@ -156,10 +176,6 @@ class Control:
         except LoadFailed:
             return ()
         return found.models.keys() | found.pipelines.keys() | found.errors.keys()
-
-    def find(self, name: str, version: int | None) -> Servable:
-        """Return what is served, to see how; raises `NotFound` or `NotReady`."""
-        return self._registry.find(name, version)
 
 
 def _not_found(name: str, refusal: LoadFailed | None) -> NotInRepository | LoadRejected:

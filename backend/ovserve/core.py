@@ -1,20 +1,19 @@
 """Settings -> the objects behind every door."""
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovserve.config.metrics import SHOWN
 from ovserve.config.ovms_json import read_config
-from ovserve.config.redacted import redacted
 from ovserve.config.settings import Settings
 from ovserve.control import Control, IndexRow
-from ovserve.dataplane import DataPlane
-from ovserve.engine.core_budget import machine_budget
-from ovserve.engine.openvino import Engine
+from ovserve.dataplane import DataPlane, Totals
+from ovserve.engine.core_budget import divide, machine_budget
+from ovserve.equipment import make_engine, make_spans
 from ovserve.errors import CannotStart, ConfigInvalid, LoadFailed
 from ovserve.metrics import Metrics
 from ovserve.observability.logs import get_logger
@@ -22,7 +21,6 @@ from ovserve.pipelines.upkeep import Upkeep
 from ovserve.repository.source import Source
 from ovserve.security.key_file import make_keys
 from ovserve.security.keys import Keys
-from ovserve.security.refusals import Refusals
 from ovserve.seeing import request_log
 from ovserve.serving.decoding_turns import make_decoding_turns
 from ovserve.serving.following import Following
@@ -34,12 +32,12 @@ from ovserve.serving.registry import Registry
 from ovserve.serving.sequencing import Sequencing
 from ovserve.serving.view import ALL
 from ovserve.shared_memory import SharedMemory
-from ovserve.sources import absolute, make_source, make_uploads
+from ovserve.sources import make_source, make_uploads
+from ovserve.workers.crew.grpc_workers import GrpcWorkers
 
 if TYPE_CHECKING:
     from ovserve.seeing.spans import Spans
 
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _MINUTE_S = 60.0
 _ONE_KEY = "API_KEY"  # as OVMS
 
@@ -57,6 +55,7 @@ class Core:
     shared_memory: SharedMemory
     source: Source
     reconciler: Reconciler
+    workers: GrpcWorkers
     keys: Keys | None
     metrics: Metrics | None
     spans: "Spans | None"
@@ -67,6 +66,7 @@ class Core:
 
         `may_be_empty` lets a repository or config.json without a model that can be served wait for one.
         """
+        self.workers.wait_until_all()
         try:
             self.reconciler.pass_once()
         except LoadFailed as error:
@@ -87,6 +87,26 @@ class Core:
                 f"model repository {shown} holds no model: expected folders like {shown}/NAME/1/model.xml"
             )
         raise CannotStart(f"no model can be served: {_causes(rows)}")
+
+    def open(self) -> None:
+        """Be ready, in all processes."""
+        self.workers.told.phase("open")
+        self.dataplane.open()
+
+    def close(self) -> None:
+        """Be ready no more, and refuse new requests, in all processes."""
+        self.dataplane.close()
+        self.workers.told.phase("closing")
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait, once closed, for the requests in flight; tell whether they ended within `timeout_s`."""
+        started_s = time.monotonic()
+        drained = self.workers.drain(timeout_s)
+        return self.dataplane.drain(max(0.0, timeout_s - (time.monotonic() - started_s))) and drained
+
+    @property
+    def totals(self) -> Totals:
+        return self.workers.counting.totals(self.dataplane.totals)
 
     def _check_all_is_served(self) -> None:
         failed = [row for row in self.control.index() if row.state == "UNAVAILABLE"]
@@ -111,29 +131,34 @@ def compose(settings: Settings) -> Core:
     """Make the objects; nothing is loaded and nothing listens yet. Raises `CannotStart`."""
     for sentence in settings.without_effect:
         logger.warning(sentence)
+    if settings.grpc_workers > 1 and not settings.port:
+        logger.warning("--grpc_workers has no effect: --port 0 turns gRPC off")
     if settings.log_requests:
         request_log.switch(on=True)
     keys = make_keys(settings.api_key_file, os.environ.get(_ONE_KEY))
-    registry = Registry()
-    turns = make_decoding_turns()
-    engine = _engine(settings)
+    budget, *others = divide(machine_budget(settings.cores), settings.processes)
+    engine, turns = make_engine(settings, budget), make_decoding_turns(budget.cores)
     if not settings.target_device:
         settings = settings.model_copy(update={"target_device": engine.pick_device()})
+    own_metrics = OwnMetrics()
+    workers = GrpcWorkers(settings, others, None if keys is None else keys.refusals, own_metrics)
+    registry = workers.registry
     source = make_source(settings)
     uploads = make_uploads(settings, source) if settings.control_mode == "explicit" else None
-    spans = _spans(settings)
+    spans = make_spans(settings)
     dataplane = DataPlane(
         registry,
         strict_readiness=settings.strict_readiness,
         load_wait_seconds=settings.load_wait_seconds,
         spans=None if spans is None else spans.record,
+        tracer=workers.tracer,
+        counting=workers.counting.reading,
     )
-    own_metrics = OwnMetrics()
     sequencing = Sequencing(settings.sequence_cleaner_poll_wait_minutes * _MINUTE_S)
     load = partial(load_version, engine, turns, hosts=Hosts(dataplane, own_metrics), sequencing=sequencing)
     reconciler = Reconciler(
         uploads or source,
-        load,
+        workers.loading(load),
         registry,
         follows=uploads is None,
         retries=settings.control_mode in {"watch", "poll"},
@@ -143,35 +168,30 @@ def compose(settings: Settings) -> Core:
     )
     # Every door checks the keys.
     may_manage = settings.is_local or settings.allow_remote_management or keys is not None
-    control = Control(registry, reconciler, uploads, is_open=may_manage)
-    shared_memory = SharedMemory(is_open=may_manage)
-    metrics = _metrics(settings, registry, None if keys is None else keys.refusals, own_metrics)
+    told = workers.told
+    control = Control(registry, reconciler, uploads, is_open=may_manage, log_changed=told.log)
+    shared_memory = SharedMemory(is_open=may_manage, added=told.region, removed=told.no_region)
+    metrics = _metrics(settings, partial(Metrics, registry, workers.counting))
     return Core(
-        settings, registry, dataplane, control, shared_memory, source, reconciler, keys, metrics, spans, sequencing
+        settings,
+        registry,
+        dataplane,
+        control,
+        shared_memory,
+        source,
+        reconciler,
+        workers,
+        keys,
+        metrics,
+        spans,
+        sequencing,
     )
 
 
-def _spans(settings: Settings) -> "Spans | None":
-    if not settings.makes_spans:
-        return None
-    flag = "--tracing" if settings.otlp_endpoint is None else "--otlp_endpoint"
-    for name in _ENDPOINTS if settings.otlp_endpoint is None else ():
-        if "@" in os.environ.get(name, ""):
-            raise CannotStart(f"{flag}: {name} names a user, whom OTLP over gRPC does not tell: use headers")
-    try:
-        from ovserve.seeing import spans  # noqa: PLC0415 - an extra, only for those who ask
-    except ImportError as error:
-        raise CannotStart(f"{flag} needs OpenTelemetry: pip install 'ovserve[tracing]'") from error
-    try:
-        return spans.to_collector(settings.otlp_endpoint)
-    except Exception as error:  # whatever its environment variables hold
-        raise CannotStart(f"{flag}: {redacted(str(error))}") from error
-
-
-def _metrics(settings: Settings, registry: Registry, refusals: Refusals | None, own: OwnMetrics) -> Metrics | None:
+def _metrics(settings: Settings, make: Callable[..., Metrics]) -> Metrics | None:
     """Make what --metrics_enable asks for, or config.json's `monitoring`."""
     if settings.metrics_enable:
-        return Metrics(registry, settings.families, triton=settings.triton_metrics, refusals=refusals, own=own)
+        return make(settings.families, triton=settings.triton_metrics)
     if settings.config_path is None:
         return None
     try:
@@ -182,28 +202,4 @@ def _metrics(settings: Settings, registry: Registry, refusals: Refusals | None, 
         return None
     if not settings.rest_port:
         raise CannotStart("rest_port setting is missing, metrics are enabled on rest port")
-    return Metrics(registry, monitoring.metrics.metrics_list or SHOWN, refusals=refusals, own=own)
-
-
-def _engine(settings: Settings) -> Engine:
-    extension = settings.cpu_extension
-    try:
-        return Engine(
-            _prepared_cache(settings.cache_dir),
-            None if extension is None else absolute(extension),
-            machine_budget(settings.cores),
-        )
-    except LoadFailed as error:
-        raise CannotStart(f"--cpu_extension {extension}: {error}") from error
-
-
-def _prepared_cache(folder: Path | None) -> Path | None:
-    if folder is None:
-        return None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotStart(f"--cache_dir {folder}: {error.strerror}") from error
-    if not os.access(folder, os.W_OK):
-        logger.warning("the cache folder is not writable: nothing will be cached", cache_dir=str(folder))
-    return absolute(folder)
+    return make(monitoring.metrics.metrics_list or SHOWN)

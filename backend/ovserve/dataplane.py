@@ -12,7 +12,7 @@ from ovserve.requests import IN_PROCESS, Caller, Door, Hurried, InferRequest, In
 from ovserve.seeing import request_log
 from ovserve.seeing.tracing import Changes, Tracer, TraceSettings
 from ovserve.seeing.watch import NOBODY, Look, Watch, Watching
-from ovserve.serving import classified
+from ovserve.serving import classified, readings
 from ovserve.serving.load_wait import LoadWait
 from ovserve.serving.registry import Registry
 from ovserve.serving.servable import SendResponse, Servable, Streaming
@@ -43,7 +43,10 @@ class VersionStatistics:
 
 
 class DataPlane:
-    """Protocol-neutral; every frontend's only way to a model."""
+    """Protocol-neutral; every frontend's only way to a model.
+
+    `counting` makes what reads the counts of a version, in all processes that serve it.
+    """
 
     def __init__(
         self,
@@ -52,11 +55,14 @@ class DataPlane:
         strict_readiness: bool = False,
         load_wait_seconds: float = 0,
         spans: Look | None = None,
+        tracer: Tracer | None = None,
+        counting: Callable[[], readings.Read] = readings.here,
     ) -> None:
         self._registry = registry
+        self._counting = counting
         self._strict = strict_readiness
         self._load_wait = LoadWait(registry, load_wait_seconds)
-        self._tracer = Tracer()
+        self._tracer = tracer or Tracer()
         self._spans = spans
         self._accepted = 0
         self._answered = 0
@@ -106,6 +112,10 @@ class DataPlane:
         model.statistics.answer(door, Operation.METADATA, 0, good=True)
         return model.metadata, tuple(sorted(self._registry.entries[name].available))
 
+    def served(self, name: str, version: int | None) -> Servable:
+        """Return what is served, to see how; raises `NotFound` or `NotReady`."""
+        return self._registry.find(name, version)
+
     def inputs(self, name: str, version: int | None, caller: Caller) -> tuple[TensorSpec, ...]:
         """Tell what a request that is about to be read will have to hold; waits and raises as `infer` does."""
         return self._load_wait.find(name, version, caller).taken
@@ -122,8 +132,9 @@ class DataPlane:
             except (NotFound, NotReady) as error:
                 raise InvalidInput(str(error)) from error
             entries = {name: entries[name]}
+        read = self._counting()
         return [
-            VersionStatistics(each, number, servable.statistics.read())
+            VersionStatistics(each, number, read(servable).counts)
             for each, entry in sorted(entries.items())
             for number, servable in sorted(entry.available.items())
             if version in (None, number)

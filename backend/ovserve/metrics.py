@@ -1,15 +1,16 @@
 """The counts of all versions that serve, as OVMS's metrics and Triton's (spec H, K.4)."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ovserve.config.metrics import ON_DEMAND, SHOWN
 from ovserve.observability.exposition import Family, Sample, histogram, write
 from ovserve.requests import Door, Operation
 from ovserve.security.keys import Right
-from ovserve.security.refusals import REASONS, Refusal, Refusals
+from ovserve.security.refusals import REASONS, Refusal
+from ovserve.serving import readings
 from ovserve.serving.histogram import BOUNDS_US, Buckets
-from ovserve.serving.own_metrics import OwnMetrics
 from ovserve.serving.registry import Registry
 from ovserve.serving.sequences import KeepsSequences
 from ovserve.serving.servable import Servable
@@ -32,40 +33,61 @@ _INTERFACES = ("gRPC", "REST")
 class _Version:
     labels: dict[str, str]
     servable: Servable
-    counts: Snapshot
+    reading: readings.Reading
+
+    @property
+    def counts(self) -> Snapshot:
+        return self.reading.counts
 
     @property
     def is_model(self) -> bool:
         return self.servable.config.pipeline is None
 
 
+class Counted(Protocol):
+    """Counts of all processes that serve; `reading` brings the others up to date."""
+
+    def reading(self) -> readings.Read: ...
+
+    def refusals(self) -> Mapping[Refusal, int] | None:
+        """Count whom keys kept out; None where there are no keys."""
+        ...
+
+    def own(self) -> Sequence[Family]:
+        """Read the metrics that models made of their own."""
+        ...
+
+
 class Metrics:
-    """Reads what the versions count when it is asked; counts of a version that goes go with it."""
+    """Reads what the versions count when it is asked; counts of a version that goes go with it.
+
+    `counted` is what is counted in all processes that serve.
+    """
 
     def __init__(
         self,
         registry: Registry,
+        counted: Counted,
         families: Collection[str] = SHOWN,
         *,
         triton: bool = False,
-        refusals: Refusals | None = None,
-        own: OwnMetrics | None = None,
     ) -> None:
         self._registry = registry
         self._families = families
         self._triton = triton
-        self._refusals = refusals
-        self._own = own
+        self._counted = counted
 
     def text(self) -> str:
+        read = self._counted.reading()
+        refusals = self._counted.refusals()
         versions = [
-            _Version({"name": name, "version": str(number)}, servable, servable.statistics.read())
+            _Version({"name": name, "version": str(number)}, servable, read(servable))
             for name, entry in sorted(self._registry.entries.items())
             for number, servable in sorted(entry.available.items())
         ]
         shown = [_OVMS[name](name, versions) for name in (*SHOWN, *ON_DEMAND) if name in self._families]
-        ours = [*_sequences(versions), *([] if self._refusals is None else [_refused(self._refusals)])]
-        ours += [] if self._own is None else self._own.families()
+        ours = [*_sequences(versions), *([] if refusals is None else [_refused(refusals)])]
+        ours += self._counted.own()
         return write([*shown, *(_triton(versions) if self._triton else ()), *ours])
 
 
@@ -119,9 +141,9 @@ def _times(labels: dict[str, str], found: Buckets) -> list[Sample]:
     return histogram(labels, BOUNDS_US, found.counts, found.total_ns / _US)
 
 
-def _gauge(description: str, pick: Callable[[Servable], int]) -> _Collect:
+def _gauge(description: str, pick: Callable[[readings.Reading], int]) -> _Collect:
     def collect(name: str, versions: list[_Version]) -> Family:
-        samples = [Sample(version.labels, pick(version.servable)) for version in versions if version.is_model]
+        samples = [Sample(version.labels, pick(version.reading)) for version in versions if version.is_model]
         return Family(name, "gauge", description, samples)
 
     return collect
@@ -137,16 +159,15 @@ _OVMS: dict[str, _Collect] = {
     "ovms_wait_for_infer_req_time_us": _model_times(
         "Time that requests waited for their turn, in microseconds.", lambda counts: counts.waiting
     ),
-    "ovms_streams": _gauge("OpenVINO's streams.", lambda servable: servable.streams),
-    "ovms_current_requests": _gauge("Requests inside, running or waiting.", lambda servable: servable.in_flight.count),
-    "ovms_infer_req_queue_size": _gauge("Requests that can run at once.", lambda servable: servable.slots),
-    "ovms_infer_req_active": _gauge("Requests that run now.", lambda servable: servable.running),
+    "ovms_streams": _gauge("OpenVINO's streams.", lambda now: now.streams),
+    "ovms_current_requests": _gauge("Requests inside, running or waiting.", lambda now: now.in_flight),
+    "ovms_infer_req_queue_size": _gauge("Requests that can run at once.", lambda now: now.slots),
+    "ovms_infer_req_active": _gauge("Requests that run now.", lambda now: now.running),
 }
 
 
-def _refused(refusals: Refusals) -> Family:
+def _refused(counts: Mapping[Refusal, int]) -> Family:
     """Show whom keys kept out: not by model, whose name such a client makes up."""
-    counts = refusals.read()
     kinds = [
         Refusal(interface, right.value, reason) for interface in _INTERFACES for right in Right for reason in REASONS
     ]
@@ -188,7 +209,7 @@ def _triton(versions: list[_Version]) -> Iterator[Family]:
         samples = [Sample({**_triton_labels(version), **reason}, pick(version.counts)) for version in versions]
         yield Family(f"nv_inference_{name}", "counter", description, samples)
     waiting = [
-        Sample(_triton_labels(version), max(0, version.servable.in_flight.count - version.servable.running))
+        Sample(_triton_labels(version), max(0, version.reading.in_flight - version.reading.running))
         for version in versions
     ]
     yield Family("nv_inference_pending_request_count", "gauge", "Requests that wait for their turn.", waiting)

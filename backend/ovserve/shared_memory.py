@@ -7,6 +7,7 @@ import os
 import stat
 import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ovserve.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound, Overloaded, OVServeError
@@ -23,13 +24,18 @@ class Region:
     It is read and written through its file and not mapped: a mapping ends the process when a client truncates the file.
     """
 
-    def __init__(self, name: str, key: str, offset: int, byte_size: int) -> None:
+    def __init__(self, name: str, key: str, offset: int, byte_size: int, file: int | None = None) -> None:
         self.name = name
         self.key = key
         self.offset = offset
         self.byte_size = byte_size
-        self._file = _open(key, f"shared memory region '{name}'")
+        self._file = _open(key, f"shared memory region '{name}'") if file is None else file
         self.close = weakref.finalize(self, os.close, self._file)
+
+    @property
+    def file(self) -> int:
+        """The descriptor, for as long as the region is there."""
+        return self._file
 
     def check_size(self) -> None:
         """Raise `InvalidInput` where the object does not reach to the end of the region."""
@@ -85,10 +91,23 @@ class Window:
 
 
 class SharedMemory:
-    """The regions that clients have registered, by name; `is_open` says whether they may."""
+    """The regions that clients have registered, by name; `is_open` says whether they may.
 
-    def __init__(self, *, is_open: bool) -> None:
+    `added` is called with each region before it counts, and `removed` with the name of each that was forgotten ('' for
+    all), in the order of what happens.
+    """
+
+    def __init__(
+        self,
+        *,
+        is_open: bool,
+        added: Callable[[Region], None] = lambda _region: None,
+        removed: Callable[[str], None] = lambda _name: None,
+    ) -> None:
         self._is_open = is_open
+        self._added = added
+        self._removed = removed
+        self._telling = threading.Lock()
         self._regions: dict[str, Region] = {}
         self._lock = threading.Lock()
 
@@ -106,12 +125,21 @@ class SharedMemory:
         region = Region(name, key, offset, byte_size)
         try:
             region.check_size()
-            self._add(region, label)
+            self.add(region)
         except OVServeError:
             region.close()  # at once: the error on its way out keeps a reference
             raise
 
-    def _add(self, region: Region, label: str) -> None:
+    def add(self, region: Region) -> None:
+        """Have a region that is open already; raises `AlreadyExists`, and `Overloaded` where there are too many."""
+        with self._telling:
+            self._check_room(region)
+            self._added(region)
+            with self._lock:
+                self._regions[region.name] = region
+
+    def _check_room(self, region: Region) -> None:
+        label = f"shared memory region '{region.name}'"
         with self._lock:
             if region.name in self._regions:
                 raise AlreadyExists(f"{label} is registered already")
@@ -119,16 +147,21 @@ class SharedMemory:
                 raise Overloaded(f"{label}: {_MOST_REGIONS} are registered already, as many as there may be")
             if region.byte_size + sum(each.byte_size for each in self._regions.values()) > _MOST_BYTES:
                 raise Overloaded(f"{label}: all regions together may have at most {_MOST_BYTES} bytes")
-            self._regions[region.name] = region
 
     def unregister(self, name: str = "") -> None:
         """Forget a region, or all; who is using one goes on. An unknown one is no error (Triton)."""
         self._check_open()
-        with self._lock:
-            if name:
-                self._regions.pop(name, None)
-            else:
-                self._regions.clear()
+        self.remove(name)
+
+    def remove(self, name: str = "") -> None:
+        """Forget a region, or all, whoever may."""
+        with self._telling:
+            with self._lock:
+                if name:
+                    self._regions.pop(name, None)
+                else:
+                    self._regions.clear()
+            self._removed(name)
 
     def regions(self, name: str = "") -> list[Region]:
         """List all regions, or the one asked for; raises `NotFound`."""

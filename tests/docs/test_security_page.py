@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from authority import Authority
-from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.rights import RIGHTS
 from ovserve.frontends.grpc.stream import MOST_STREAMS
+from ovserve.http2.limits import Limits
 from ovserve.security.key_file import parse_keys
 from ovserve.security.keys import Right
 from readme import CHECKOUT, blocks

@@ -17,8 +17,8 @@ from ovclient import Client, InvalidRequest, Overloaded
 from ovserve.config.settings import Settings
 from ovserve.core import Core, compose
 from ovserve.engine.reshaper import Reshaper, Slots
-from ovserve.frontends.grpc.limits import Limits
 from ovserve.frontends.grpc.server import GrpcServer
+from ovserve.http2.limits import Limits
 from ovserve.tensors import Shape
 
 

@@ -1,9 +1,13 @@
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 import small_models
 import wire_server
+from grpc_door import GrpcDoor
+from http2_calls import assert_serves
 from http_door import HttpDoor
 from ovserve.config.settings import Settings
 from ovserve.core import Core, compose
@@ -51,7 +55,48 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Core:
     """What a door of the test's own opens on."""
     root = tmp_path_factory.mktemp("repository")
     small_models.save(small_models.add_one([-1]), root / "grow/1")
+    small_models.save(small_models.slow(), root / "slow/1")
     core = compose(Settings(model_repository=(root,), model_control_mode="none"))
     core.load()
     core.dataplane.open()
     return core
+
+
+class Complaints(logging.Handler):
+    """What the server logs that is worse than a warning, in words of its own or of a library's."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@pytest.fixture
+def open_door(core: Core) -> Iterator[Callable[..., GrpcDoor]]:
+    """Open gRPC servers in this process, with limits; nothing that happens to them is an internal error."""
+    doors: list[GrpcDoor] = []
+    complaints = Complaints()
+    names = ("ovserve", "grpc", "concurrent.futures", "asyncio")
+    for name in names:
+        logging.getLogger(name).addHandler(complaints)
+
+    def open_one(**limits: Any) -> GrpcDoor:
+        doors.append(GrpcDoor(core, **limits))
+        return doors[-1]
+
+    yield open_one
+    for door in doors:
+        door.stop()
+    for name in names:
+        logging.getLogger(name).removeHandler(complaints)
+    assert complaints.lines == []
+
+
+@pytest.fixture
+def address(open_door: Callable[..., GrpcDoor]) -> Iterator[str]:
+    """Where a server in this process listens; when the test ends, it must answer a new connection."""
+    door = open_door()
+    yield door.address
+    assert_serves(door.address)

@@ -73,7 +73,7 @@ def serve(*, settings: Annotated[Settings | None, Parameter(name="*")] = None) -
     except CannotStart as error:
         sys.exit(f"ovserve: {error}")
     replace_by_echoes(core.registry)
-    limits = Limits(settings.grpc_max_message_bytes, settings.grpc_max_message_bytes)
+    limits = Limits(settings.grpc_max_message_bytes)
     server = GrpcServer(core.dataplane, core.control, core.registry, core.shared_memory, limits=limits)
     addresses = server.bind(settings.grpc_addresses, 0)
     server.start()

@@ -8,6 +8,7 @@ from ovserve.config.addresses import Addresses, Port, is_loopback, split
 from ovserve.config.channel_arguments import parse_channel_arguments
 from ovserve.config.cors import CorsFlags
 from ovserve.config.names import also
+from ovserve.cores import usable_cores
 
 GIB = 1 << 30
 _MOST = 1_000_000
@@ -16,6 +17,13 @@ _MOST = 1_000_000
 def _well_formed(text: str) -> str:
     parse_channel_arguments(text)
     return text
+
+
+def _up_to_the_cores(count: int) -> int:
+    cores = usable_cores()
+    if not 1 <= count <= cores:
+        raise ValueError(f"grpc_workers count should be from 1 to CPU core count : {cores}")
+    return count
 
 
 class Listening(CorsFlags):
@@ -41,6 +49,9 @@ class Listening(CorsFlags):
         le=_MOST,
         description="Calls at once on one gRPC connection; more wait or fail.",
     )
+    grpc_workers: Annotated[int, AfterValidator(_up_to_the_cores)] = Field(
+        default=1, description="Processes that answer gRPC, each with models of its own."
+    )
     rest_port: Annotated[Port, also("http-port")] = Field(
         default=0, description="REST port; auto picks a free one and prints it, 0 turns REST off."
     )
@@ -59,6 +70,11 @@ class Listening(CorsFlags):
         if self.port == self.rest_port != "auto":
             raise ValueError("port and rest_port cannot have the same values")
         return self
+
+    @property
+    def processes(self) -> int:
+        """How many processes serve."""
+        return self.grpc_workers if self.port else 1
 
     @property
     def grpc_addresses(self) -> tuple[str, ...]:

@@ -7,14 +7,6 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ovserve.config.names import WITHOUT_EFFECT
-from ovserve.cores import usable_cores
-
-
-def _up_to_the_cores(count: int) -> int:
-    cores = usable_cores()
-    if not 1 <= count <= cores:
-        raise ValueError(f"grpc_workers count should be from 1 to CPU core count : {cores}")
-    return count
 
 
 def _two_to_ten_thousand(count: int) -> int:
@@ -34,9 +26,6 @@ class WithoutEffect(BaseModel):
 
     rest_workers: Annotated[Annotated[int, AfterValidator(_two_to_ten_thousand)] | None, WITHOUT_EFFECT] = Field(
         default=None, description="one REST server has the threads of all"
-    )
-    grpc_workers: Annotated[int, AfterValidator(_up_to_the_cores), WITHOUT_EFFECT] = Field(
-        default=1, description="one gRPC server has the threads of all"
     )
     grpc_max_threads: _Count = Field(
         default=None, description="there are as many threads as --nireq and --max_queue let requests in"

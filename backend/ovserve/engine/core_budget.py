@@ -3,7 +3,7 @@
 What the user writes into plugin_config decides alone; the budget fills in where it says nothing (ADR 0026).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ovserve.config.model import ModelConfig
@@ -74,6 +74,12 @@ def machine_budget(cores: int | None = None) -> CoreBudget:
     """Share out `cores`, by default those that the process may use; never more than the scheduler lets it have."""
     visible = visible_cores()
     return CoreBudget(min(cores or usable_cores(), visible), visible)
+
+
+def divide(budget: CoreBudget, processes: int) -> list[CoreBudget]:
+    """Divide it among processes, one core each at least: the first ones get what is over."""
+    each, over = divmod(budget.cores, processes)
+    return [replace(budget, cores=max(1, each + (place < over))) for place in range(processes)]
 
 
 def _runs_one_batch(config: ModelConfig) -> bool:

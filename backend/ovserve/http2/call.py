@@ -129,7 +129,7 @@ class Call:
     def _send(self, answer: Answer, last: bytes | None) -> None:
         pieces = [answer] if isinstance(answer, (bytes, bytearray, memoryview)) else answer
         size = sum(map(len, pieces))
-        most = self.connection.limits.answer_bytes
+        most = self.connection.limits.most_answer_bytes
         if size > most:
             details = f"the answer has {size} bytes, expected at most {most}"
             self.finish(grpc.StatusCode.RESOURCE_EXHAUSTED, details)

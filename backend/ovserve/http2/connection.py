@@ -23,7 +23,12 @@ from ovserve.http2.wire import Wire
 
 # What a client may send of a message before we know how long it is. A message that is longer is let in at once, whole.
 _FIRST_BYTES = 2 << 20
+_MOST_READS = 16  # before it is the next connection's turn
 _COSTLY = 10  # frames that a stream's end by one side counts for
+
+# Unpacking a header block takes long. One that is larger than gRPC's clients send counts as frames that carry nothing.
+_LARGE_BLOCK_BYTES = 8 << 10
+_BLOCK_BYTES_A_FRAME = 256
 
 Works: TypeAlias = list[tuple[Method, Work]]
 
@@ -64,6 +69,8 @@ class Connection:
         self.is_leaving = False  # no new calls, and the end when the last has ended
         self.born = self.heard = self.left = monotonic()
         self.pinged: float | None = None
+        self.pace_s = 1.0  # that a call took lately,
+        self.paced = 0.0  # as was last seen at this time
         self.outbox = Outbox(wire, self.lock, self._forget, self._want_to_write)
         self._site = site
         self._is_reading = True  # a thread is inside `receive`, or nothing is to be read yet
@@ -73,6 +80,7 @@ class Connection:
         self._last_stream = 0
         self._receive_window = frames.MOST_WINDOW
         self._held_bytes = 0
+        self._pings = 0  # of which each has a frame of DATA that it may be about
         self._works: Works = []
 
     # Reading; in one thread at a time
@@ -100,8 +108,9 @@ class Connection:
         """Read what is there, and return what is to be done about it; raises `Gone`."""
         self._works = []
         try:
-            while self._receive_some():
-                pass
+            reads = 0
+            while self._receive_some() and (reads < _MOST_READS or self.wire.holds_more):
+                reads += 1
         except OSError:
             raise Gone from None
         except ConnectionFault as error:
@@ -121,7 +130,7 @@ class Connection:
             if not data:
                 raise Gone
             if self.is_doomed:
-                return True
+                return False
             self._reader.feed(data)
         else:
             call, room = place
@@ -195,7 +204,11 @@ class Connection:
 
     def _pong(self, flags: int, payload: bytes) -> None:
         if not flags & frames.ACK:
-            self._patience.spend()
+            # A ping for each DATA is how Go's client measures what its connection can carry.
+            if self._pings < self.outbox.frames_sent:
+                self._pings += 1
+            else:
+                self._patience.spend()
             with self.lock:
                 self.outbox.emit_reply(frames.frame(frames.PING, frames.ACK, 0, payload))
 
@@ -209,6 +222,8 @@ class Connection:
                     self.outbox.set_call_window(value, list(self.calls.values()))
                 elif name == frames.MAX_FRAME_SIZE:
                     self.outbox.set_frame_size(value)
+                elif name == frames.HEADER_TABLE_SIZE:
+                    self.outbox.set_table_size(value)
                 elif name == frames.ENABLE_PUSH and value > 1:
                     raise ConnectionFault(Fault.PROTOCOL_ERROR, "ENABLE_PUSH is neither 0 nor 1")
             self.outbox.emit_reply(frames.frame(frames.SETTINGS, frames.ACK, 0))
@@ -216,19 +231,23 @@ class Connection:
 
     def _let_go(self, stream: int) -> None:
         self._check_known(stream)
-        self._patience.spend(_COSTLY)
         call = self.calls.get(stream)
+        # A client has to reset what its deadline has ended, and cannot know what we have just ended.
+        self._patience.spend(_COSTLY if call is not None and call.time_remaining() else 1)
         if call is not None:
             call.remote_ended = True
             self._drop(call)
 
     def _check_known(self, stream: int) -> None:
-        if not stream or stream > self._last_stream or stream % 2 == 0:
+        is_new = stream > self._last_stream and not self.is_leaving  # then we have not looked at all there are
+        if not stream or is_new or stream % 2 == 0:
             raise ConnectionFault(Fault.PROTOCOL_ERROR, "a frame of a stream that was never open")
 
     # Heads
 
     def header_block(self, stream: int, block: bytes, *, ends: bool) -> None:
+        if len(block) > _LARGE_BLOCK_BYTES:
+            self._patience.spend(len(block) // _BLOCK_BYTES_A_FRAME)
         if stream % 2 == 0:
             raise ConnectionFault(Fault.PROTOCOL_ERROR, "HEADERS on a stream that is no client's")
         if stream <= self._last_stream:
@@ -238,7 +257,8 @@ class Connection:
         try:
             head = self._heads.read(block)
         except StreamFault as error:
-            self._refuse_stream(stream, error.fault)
+            if not self.is_leaving:
+                self._refuse_stream(stream, error.fault)
             return
         if self.is_leaving:
             return  # the client was told that it has not been looked at
@@ -258,6 +278,11 @@ class Connection:
             raise Refused(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"the metadata has {head.size} bytes, expected at most {self.limits.metadata_bytes}",
+            )
+        if self.outbox.unsent_bytes > self.limits.held_bytes:
+            raise Refused(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"the connection's unread answers have more than {self.limits.held_bytes} bytes, the most expected",
             )
         self._site.check(head, self.peer)
         method = self._site.method(head.path)
@@ -279,8 +304,13 @@ class Connection:
             self._remote_end(call)
 
     def _trailers(self, stream: int, block: bytes, *, ends: bool) -> None:
-        self._heads.pass_over(block)
         call = self.calls.get(stream)
+        try:
+            self._heads.read_trailers(block)
+        except StreamFault as error:
+            if call is not None:
+                self._reset(call, error.fault)
+                return
         if call is None:
             self._patience.spend()
         elif call.remote_ended:
@@ -302,8 +332,7 @@ class Connection:
             self._receive_window = frames.MOST_WINDOW
         call = self.calls.get(stream)
         if call is None:
-            if stream % 2 == 0 or (stream > self._last_stream and not self.is_leaving):
-                raise ConnectionFault(Fault.PROTOCOL_ERROR, "DATA on a stream that is not open")
+            self._check_known(stream)
             return None
         if call.remote_ended:
             self._reset(call, Fault.STREAM_CLOSED)
@@ -364,14 +393,14 @@ class Connection:
 
     def _let_in(self, call: Call) -> None:
         """Let the client send the message that has begun, whole, and the next ones as at first."""
-        if call.inbox.size and not call.begun:
+        missing = call.inbox.missing
+        if missing and not call.begun:
             call.begun = call.inbox.size
             try:
                 self._hold(call, call.begun)
             except Refused as refused:
                 call.finish(refused.code, refused.details)
                 return
-        missing = call.inbox.missing
         if not call.is_paused and (call.granted < missing or call.granted < _FIRST_BYTES // 2):
             with self.lock:
                 self._grant(call)
@@ -416,11 +445,9 @@ class Connection:
             self.outbox.emit([frames.rst_stream(stream, fault)])
 
     def _end_at_once(self, stream: int, block: bytes, *, ends: bool) -> None:
-        pieces = frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, stream, block)
-        if not ends:
-            pieces += frames.rst_stream(stream, Fault.NO_ERROR)
+        rest = b"" if ends else frames.rst_stream(stream, Fault.NO_ERROR)
         with self.lock:
-            self.outbox.emit([pieces])
+            self.outbox.emit([self.outbox.headers(stream, block, frames.END_STREAM) + rest])
 
     def _reset(self, call: Call, fault: Fault) -> None:
         """End a stream for a fault of the client's."""
@@ -431,7 +458,7 @@ class Connection:
         """Forget a call that nobody waits for."""
         with self.lock:
             call.over = True
-            call.pending.clear()
+            self.outbox.drop(call)
             callbacks = self._forget(call)
         tell(callbacks)
 
@@ -458,7 +485,7 @@ class Connection:
     def leave(self, fault: Fault = Fault.NO_ERROR, sentence: str = "") -> None:
         """Take no more calls, and tell the client which ones have been looked at."""
         with self.lock:
-            if not self.is_leaving:
+            if not self.is_leaving or fault:
                 self.is_leaving = True
                 self.left = monotonic()
                 self.outbox.emit([frames.goaway(self._last_stream, fault, sentence)])

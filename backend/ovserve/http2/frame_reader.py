@@ -142,7 +142,7 @@ class FrameReader:
         self._ends = bool(flags & frames.END_STREAM)
         self._left = length - padding
         self._padding_left = max(0, padding - 1)
-        if not length and not self._ends:
+        if not self._left and not self._ends:
             self._patience.spend()
         self._call = self._taker.data_begins(stream, length)
         self._end_if_done()

@@ -4,6 +4,7 @@ Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 """
 
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _OF_CONNECTION = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-
 _OF_PROTOCOL = {b"te", b"content-type", b"grpc-timeout", b"grpc-encoding", b"grpc-accept-encoding", b"content-length"}
 _PSEUDO = {b":method", b":scheme", b":path", b":authority"}
 _BINARY = b"-bin"
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")  # RFC 9110, 5.6.2, in lower case
+_NEVER_IN_VALUES = re.compile(rb"[\0\r\n]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ def read(fields: Iterable[tuple[bytes, bytes]]) -> Head:
         if name[:1] == b":":
             if regular or name in pseudo or name not in _PSEUDO:
                 raise StreamFault(Fault.PROTOCOL_ERROR, "a pseudo-header field is unknown, twice there or late")
+            _check_value(value)
             pseudo[name] = value
             continue
         regular = True
@@ -69,9 +73,21 @@ def read(fields: Iterable[tuple[bytes, bytes]]) -> Head:
     )
 
 
+def check_trailers(fields: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raise a `StreamFault` for what HTTP/2 calls malformed."""
+    for name, value in fields:
+        _check(name, value)
+
+
 def _check(name: bytes, value: bytes) -> None:
-    if not name or name != name.lower() or name in _OF_CONNECTION or (name == b"te" and value != b"trailers"):
+    if not _NAME.fullmatch(name) or name in _OF_CONNECTION or (name == b"te" and value != b"trailers"):
         raise StreamFault(Fault.PROTOCOL_ERROR, "a header field is not one of HTTP/2")
+    _check_value(value)
+
+
+def _check_value(value: bytes) -> None:
+    if _NEVER_IN_VALUES.search(value):
+        raise StreamFault(Fault.PROTOCOL_ERROR, "a header field's value has a line break or a NUL")
 
 
 def _metadata(name: bytes, value: bytes) -> list[tuple[str, str | bytes]]:

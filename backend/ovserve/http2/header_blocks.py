@@ -19,6 +19,7 @@ _REMEMBERED = 64
 
 _STATIC = 0x80  # the first bit of a field that is in a table, name and value
 _STATUS_200 = b"\x88"
+NO_TABLE = b"\x20"  # begins a block: from here on the table has room for nothing
 _LONG = 0x7F
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 
@@ -48,10 +49,11 @@ class RequestHeads:
             self._remembered[block] = read
         return read
 
-    def pass_over(self, block: bytes) -> None:
-        """Read a block only for what it does to the table; raises a `ConnectionFault`."""
-        self._decoded(block)
+    def read_trailers(self, block: bytes) -> None:
+        """Read a block that says nothing we want to know; raises a `ConnectionFault`, and a `StreamFault`."""
+        fields = self._decoded(block)
         self._remembered.clear()
+        head.check_trailers(fields)
 
     def _decoded(self, block: bytes) -> Iterable[tuple[bytes, bytes]]:
         try:

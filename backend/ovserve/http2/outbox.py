@@ -29,11 +29,16 @@ class Outbox:
         self._forget = forget
         self._want = want  # called when the socket takes no more
         self._out: list[Buffer] = []
+        self._collected: list[Buffer] | None = None  # what leaves together, with the last of several answers
         self._control_bytes = 0
         self._waiting: deque[Call] = deque()
+        self.unsent_bytes = 0  # of answers that wait for a window
+        self.frames_sent = 0  # of DATA
         self._window = frames.FIRST_WINDOW
         self._frame_size = frames.LEAST_FRAME_SIZE
         self.call_window = frames.FIRST_WINDOW  # that a new call begins with
+        self._has_no_table = False
+        self._table_update = b""  # what the next header block has to begin with
         self.is_closed = False
 
     @property
@@ -54,16 +59,17 @@ class Outbox:
         with self._lock:
             if call.over:
                 return
-            head = b"" if call.has_head else _answer_head(call.stream)
+            head = b"" if call.has_head else self.headers(call.stream, header_blocks.ANSWER)
             call.has_head = True
             call.over = last is not None
             is_free = not call.pending and not self._out
             if is_free and size <= min(self._window, call.window, self._frame_size):
                 self._window -= size
                 call.window -= size
+                self.frames_sent += 1
                 pieces[0] = head + frames.head(size, frames.DATA, 0, call.stream) + bytes(pieces[0])
                 if last is not None:
-                    pieces.append(_end_frame(call, last))
+                    pieces.append(self._end_frame(call, last))
                     callbacks = self._forget(call)
                 self.emit(pieces)
             else:
@@ -72,6 +78,7 @@ class Outbox:
                 if not call.pending:
                     self._waiting.append(call)
                 call.pending.extend(pieces)
+                self.unsent_bytes += size
                 call.trailers = last
                 self._pump(callbacks)
         tell(callbacks)
@@ -86,15 +93,29 @@ class Outbox:
             if call.pending:
                 call.trailers = last
             else:
-                self.emit([_end_frame(call, last if call.has_head else header_blocks.ANSWER + last)])
+                self.emit([self._end_frame(call, last if call.has_head else header_blocks.ANSWER + last)])
                 callbacks = self._forget(call)
         tell(callbacks)
 
     # What the connection says; under the lock
 
+    def headers(self, stream: int, block: bytes, flags: int = 0) -> bytes:
+        """Make the frame of a header block, which is to be sent before the next one is made."""
+        if self._table_update:
+            block, self._table_update = self._table_update + block, b""
+        return frames.frame(frames.HEADERS, frames.END_HEADERS | flags, stream, block)
+
+    def _end_frame(self, call: Call, block: bytes) -> bytes:
+        """End a stream, and have the client stop where it still sends."""
+        end = self.headers(call.stream, block, frames.END_STREAM)
+        return end if call.remote_ended else end + frames.rst_stream(call.stream, Fault.NO_ERROR)
+
     def emit(self, pieces: Sequence[Buffer]) -> None:
         """Send, or keep for later what the socket does not take."""
         if self.is_closed:
+            return
+        if self._collected is not None:
+            self._collected.extend(pieces)
             return
         if self._out:
             self._out.extend(pieces)
@@ -113,6 +134,11 @@ class Outbox:
         if self._control_bytes > _MOST_CONTROL_BYTES:
             raise ConnectionFault(Fault.ENHANCE_YOUR_CALM, "answers are not read")
         self.emit([data])
+
+    def drop(self, call: Call) -> None:
+        """Forget what a call has to send."""
+        self.unsent_bytes -= sum(map(len, call.pending))
+        call.pending.clear()
 
     def close(self) -> None:
         self.is_closed = True
@@ -134,11 +160,30 @@ class Outbox:
         if size > frames.MOST_WINDOW or any(call.window > frames.MOST_WINDOW for call in calls):
             raise ConnectionFault(Fault.FLOW_CONTROL_ERROR, "a window of more than 2^31-1 bytes")
 
+    def set_table_size(self, size: int) -> None:
+        """Say once that we need no table, where the client wants to keep a smaller one than at first."""
+        if size < frames.FIRST_TABLE_SIZE and not self._has_no_table:
+            self._has_no_table = True
+            self._table_update = header_blocks.NO_TABLE
+
     def set_frame_size(self, size: int) -> None:
         """Raises a `ConnectionFault`."""
         if not frames.LEAST_FRAME_SIZE <= size <= frames.MOST_FRAME_SIZE:
             raise ConnectionFault(Fault.PROTOCOL_ERROR, "a frame size that may not be")
         self._frame_size = size
+
+    # What leaves together
+
+    def collect(self) -> None:
+        """Keep what is sent from now on, by any thread, for one system call."""
+        with self._lock:
+            self._collected = []
+
+    def send_collected(self) -> None:
+        with self._lock:
+            pieces, self._collected = self._collected, None
+            if pieces:
+                self.emit(pieces)
 
     # What was kept
 
@@ -170,7 +215,7 @@ class Outbox:
                 self._waiting.append(call)
                 stuck = 0 if pieces else stuck + 1
             elif call.trailers is not None:
-                pieces.append(_end_frame(call, call.trailers))
+                pieces.append(self._end_frame(call, call.trailers))
                 callbacks += self._forget(call)
             elif call.on_room is not None:
                 callbacks.append(call.on_room)
@@ -187,6 +232,8 @@ class Outbox:
             self._window -= size
             call.window -= size
             allowed -= size
+            self.unsent_bytes -= size
+            self.frames_sent += 1
         return taken
 
 
@@ -209,13 +256,3 @@ def _cut(pieces: deque[Buffer], most: int) -> tuple[int, list[Buffer]]:
         taken.append(piece)
         size += len(piece)
     return size, taken
-
-
-def _answer_head(stream: int) -> bytes:
-    return frames.frame(frames.HEADERS, frames.END_HEADERS, stream, header_blocks.ANSWER)
-
-
-def _end_frame(call: Call, block: bytes) -> bytes:
-    """End a stream, and have the client stop where it still sends."""
-    end = frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, call.stream, block)
-    return end if call.remote_ended else end + frames.rst_stream(call.stream, Fault.NO_ERROR)

@@ -4,13 +4,16 @@ One thread waits for what comes; with a call to answer it lets another wait and 
 handed from one thread to the next. So many calls that none would be left to wait are handed to other threads.
 """
 
+import os
 import select
 import threading
 from collections.abc import Callable
+from time import perf_counter
 
 from ovserve.handler_threads import HandlerThreads
 from ovserve.http2.connection import Connection, Gone, Works
 from ovserve.http2.methods import Work
+from ovserve.http2.turn import Turns, is_quick, note_pace
 from ovserve.observability.logs import get_logger
 
 _READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
@@ -28,9 +31,12 @@ class Pollers:
         self._connections: dict[int, Connection] = {}
         self._listeners: dict[int, Callable[[], None]] = {}
         self._lock = threading.Lock()
+        self._is_stopped = False
+        self._wake = -1
         self._waiting = 0
         self._started = 0
         self.others = HandlerThreads("grpc-answer")
+        self._turns = Turns(self.others)
 
     def allow(self, count: int) -> None:
         """Let `count` calls be answered at the same time."""
@@ -40,6 +46,21 @@ class Pollers:
         with self._lock:
             if not self._started:
                 self._start_one()
+
+    def stop(self) -> None:
+        """End the threads; after the last connection has ended."""
+        with self._lock:
+            if self._is_stopped:
+                return
+            self._is_stopped = True
+            self._wake = os.eventfd(1)
+            self._epoll.register(self._wake, select.EPOLLIN)  # and each thread that waits is told
+            if not self._started:
+                self._close()
+
+    def _close(self) -> None:
+        self._epoll.close()
+        os.close(self._wake)
 
     def listen(self, fileno: int, accept: Callable[[], None]) -> None:
         self._listeners[fileno] = accept
@@ -72,6 +93,11 @@ class Pollers:
             events = self._epoll.poll(maxevents=1)
             with self._lock:
                 self._waiting -= 1
+                if self._is_stopped:
+                    self._started -= 1
+                    if not self._started:
+                        self._close()
+                    return
             for fileno, mask in events:
                 try:
                     self._look_after(fileno, mask)
@@ -81,7 +107,7 @@ class Pollers:
     def _may_leave(self) -> bool:
         """See to it that another thread waits for what comes; False where there can be none."""
         with self._lock:
-            if self._waiting:
+            if self._waiting or self._is_stopped:
                 return True
             if self._started < _MOST_THREADS:
                 self._start_one()
@@ -109,25 +135,30 @@ class Pollers:
         except BaseException:
             self._end(connection)
             raise
-        connection.done_reading()
+        if works and is_quick(connection, works) and self._may_leave():
+            works = self._turns.take(connection, works)
+        else:
+            connection.done_reading()
         if works:
-            self._do(works)
+            self._do(connection, works)
 
-    def _do(self, works: Works) -> None:
+    def _do(self, connection: Connection, works: Works) -> None:
         later: Work | None = None
         for method, work in works:
             if method.threads is None:
                 work()
             elif method.threads is not self.others:
                 method.threads.submit(work)
-            elif later is None:
-                later = work
             else:
-                self.others.submit(work)
+                if later is not None:
+                    self.others.submit(later)
+                later = work  # the last one: those before it are to begin before it
         if later is None:
             return
         if self._may_leave():
+            begun = perf_counter()
             later()
+            note_pace(connection, perf_counter() - begun)
         else:
             self.others.submit(later)
 

@@ -45,7 +45,10 @@ class Server:
         self._connections: set[Connection] = set()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
+        self._is_closed = False
         self._stopped = threading.Event()
+        self._hand: Callable[[socket.socket], None] = self._take
+        self._closed: Callable[[], None] = lambda: None
 
     @property
     def threads(self) -> HandlerThreads:
@@ -85,6 +88,14 @@ class Server:
         self._pollers.start()
         threading.Thread(target=self._sweep, name="grpc-sweep", daemon=True).start()
 
+    def hand_over(self, hand: Callable[[socket.socket], None]) -> None:
+        """Have `hand` look after each socket that is accepted, or give it to whoever does; before the start."""
+        self._hand = hand
+
+    def on_closed(self, closed: Callable[[], None]) -> None:
+        """Call `closed` when a connection that was looked after has ended; before the start."""
+        self._closed = closed
+
     def adopt(self, connected: socket.socket) -> None:
         """Look after a socket that was accepted."""
         peer = _name(connected)
@@ -94,15 +105,22 @@ class Server:
             wire = PlainWire(connected) if self._context is None else TlsWire(connected, self._context())
         except OSError:
             connected.close()  # it has ended already
+            self._closed()
             return
         connection = Connection(wire, peer, self)
         with self._lock:
+            if self._is_closed:
+                wire.close()
+                self._closed()
+                return
             self._connections.add(connection)
         self._pollers.add(connection)
         connection.done_reading()
 
     def stop(self, grace_s: float) -> None:
         """Let nobody in, refuse new calls, and return when those in flight have ended, after `grace_s` at most."""
+        with self._lock:
+            self._is_closed = True
         listening, self._listening = self._listening, []
         for each in listening:
             self._pollers.forget_listener(each.fileno())
@@ -118,6 +136,8 @@ class Server:
         for connection in self._all():
             connection.wire.shut()
         self._wait(self._is_empty, _FAREWELL_S)
+        if not self._all():
+            self._pollers.stop()
 
     def _wait(self, until: Callable[[], bool], most_s: float) -> None:
         last = monotonic() + most_s
@@ -151,15 +171,19 @@ class Server:
         with self._changed:
             self._connections.discard(connection)
             self._changed.notify_all()
+        self._closed()
+
+    def _take(self, connected: socket.socket) -> None:
+        if len(self._connections) >= self.limits.connections:
+            connected.close()
+        else:
+            self.adopt(connected)
 
     def _accept(self, listening: socket.socket) -> None:
         try:
             for _ in range(_ACCEPTED_AT_ONCE):
                 connected, _ = listening.accept()
-                if len(self._connections) >= self.limits.connections:
-                    connected.close()
-                else:
-                    self.adopt(connected)
+                self._hand(connected)
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             pass
         except OSError as error:

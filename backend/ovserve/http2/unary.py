@@ -23,6 +23,9 @@ class UnaryWork:
         method = call.method
         if call.over or not isinstance(method, Unary):
             return
+        if call.deadline is not None and not call.time_remaining():
+            call.finish(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline passed before its turn came")
+            return
         try:
             answer = method.answer(message, call)
         except Refused as refused:

@@ -95,7 +95,7 @@ class Upkeep:
         if basis.absence is not None:
             return basis.absence
         try:
-            return _planned(basis.config, basis.members, self._turns)
+            return make_pipeline(basis.config, basis.members, self._turns)
         except (WrongPipeline, WrongTritonConfig, LoadFailed) as error:
             return str(error)
 
@@ -131,7 +131,8 @@ def _is_part_of_itself(config: ModelConfig, configured: Mapping[str, ModelConfig
     return config.name in reached
 
 
-def _planned(config: ModelConfig, members: Mapping[str, Servable], turns: DecodingTurns) -> Pipeline:
+def make_pipeline(config: ModelConfig, members: Mapping[str, Servable], turns: DecodingTurns) -> Pipeline:
+    """Make a pipeline of these very models, by node; raises `WrongPipeline`, `WrongTritonConfig`, `LoadFailed`."""
     assert config.pipeline is not None  # noqa: S101 - that is what makes it a pipeline's
     found = {node: Member(_label(member), member.taken, member.metadata.outputs) for node, member in members.items()}
     pipeline = Pipeline(config, plan(config.pipeline, found), members, turns)

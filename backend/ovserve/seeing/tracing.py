@@ -5,7 +5,7 @@ Source: https://github.com/triton-inference-server/server/blob/main/docs/protoco
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -66,9 +66,13 @@ class _Course:
 
 
 class Tracer:
-    """Chooses requests and logs them; a model follows the settings of all, but for those that it has itself."""
+    """Chooses requests and logs them; a model follows the settings of all, but for those that it has itself.
 
-    def __init__(self) -> None:
+    `changed` is called when settings have changed, with whether anything is traced now.
+    """
+
+    def __init__(self, changed: Callable[[bool], None] = lambda _is_on: None) -> None:
+        self._changed = changed
         self.is_on = False  # anywhere: all that a request looks at while nothing is traced
         self._all = _Course(TraceSettings())
         self._models: dict[str, _Course] = {}
@@ -83,6 +87,11 @@ class Tracer:
 
         A count begins anew.
         """
+        settings = self._change(changes, model)
+        self._changed(self.is_on)
+        return settings
+
+    def _change(self, changes: Changes, model: str) -> TraceSettings:
         with self._lock:
             before = self._models.get(model, self._all)
             defaults = self._all.settings if model else TraceSettings()

@@ -78,9 +78,13 @@ class _Picture:
 
 
 class Registry:
-    """An immutable picture, replaced as a whole at each change: readers take no lock."""
+    """An immutable picture, replaced as a whole at each change: readers take no lock.
 
-    def __init__(self) -> None:
+    `tell_first` is called with each entry before it takes the place of the one before: other processes serve the same.
+    """
+
+    def __init__(self, tell_first: Callable[[str, Entry], None] = lambda _name, _entry: None) -> None:
+        self._tell_first = tell_first
         self._picture = _Picture({}, {})
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
@@ -126,7 +130,14 @@ class Registry:
             self._replace(name, replace(entry, cause=None, removed=True))
         self._notify()
 
+    def put_entry(self, name: str, entry: Entry) -> None:
+        """Take over what another process has of a model."""
+        with self._lock:
+            self._replace(name, entry)
+        self._notify()
+
     def _replace(self, name: str, entry: Entry) -> None:
+        self._tell_first(name, entry)
         picture = self._picture
         self._picture = _Picture({**picture.entries, name: entry}, {**picture.served, name: _served(entry)})
 

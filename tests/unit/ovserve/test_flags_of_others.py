@@ -30,8 +30,8 @@ OVMS: list[tuple[str, dict[str, Any] | str]] = [
     ("--rest_port 0", {"rest_port": 0}),
     ("--grpc_bind_address 127.0.0.1,::1", {"grpc_addresses": ("127.0.0.1", "::1")}),
     ("--rest_bind_address 192.0.2.1", {"rest_addresses": ("192.0.2.1",)}),
-    ("--grpc_workers 1", {}),
-    (f"--grpc_workers {CORES}" if CORES > 1 else "--grpc_workers=1", "one gRPC server" if CORES > 1 else {}),
+    ("--grpc_workers 1", {"grpc_workers": 1}),
+    (f"--grpc_workers {CORES}", {"grpc_workers": CORES}),
     ("--grpc_max_threads 16", "--nireq and --max_queue"),
     ("--grpc_memory_quota 2147483648", "--grpc_max_message_bytes"),
     (

@@ -16,8 +16,8 @@ import pytest
 from ovserve.config.settings import Settings
 from ovserve.core import Core, compose
 from ovserve.engine.python_backend.isolated.process_instance import ProcessInstance
-from ovserve.engine.python_backend.isolated.restarts import Restarts
 from ovserve.errors import DeadlineExceeded, InferenceFailed, LoadFailed, OVServeError
+from ovserve.processes.restarts import Restarts
 from ovserve.requests import Hurried, InferRequest, Patient
 from ovserve.tensors import DType, Tensor
 from python_models import answer, load_apart, run, source, tensor

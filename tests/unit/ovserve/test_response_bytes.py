@@ -57,3 +57,9 @@ def test_in_a_stream_it_is_marked(name: str, final: bool) -> None:
     expected.infer_response.parameters["triton_final_response"].bool_param = final
     written = b"".join(response_bytes.write_in_stream(response, {}, final=final))
     assert pb.ModelStreamInferResponse.FromString(written) == expected
+
+
+def test_a_large_output_is_a_part_that_was_not_copied() -> None:
+    parts = response_bytes.write(InferResponse("m", 1, {"y": MANY, "z": NUMBERS}), {})
+    (large,) = [part for part in parts if len(part) == MANY.data.nbytes]
+    assert np.shares_memory(np.frombuffer(large, np.uint8), MANY.data)

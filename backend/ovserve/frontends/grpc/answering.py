@@ -1,7 +1,7 @@
 """A method behind a socket: its message parsed, its answer serialized, its errors made statuses."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from google.protobuf.message import DecodeError
 
@@ -10,10 +10,12 @@ from ovserve.frontends.grpc.status import abort, known
 from ovserve.http2.call import Call
 from ovserve.http2.inbox import Message
 
+Handler: TypeAlias = Callable[[Message, Call], bytes]
+
 
 def answering(
     method: Callable[[Any, Call], Any], request_type: Any, refused: Callable[[OVServeError], None] | None = None
-) -> Callable[[Message, Call], bytes]:
+) -> Handler:
     """Make a handler of `method`, which may raise an `OVServeError`; `refused` is told of what could not be parsed."""
 
     def answer(data: Message, context: Call) -> bytes:
@@ -31,10 +33,10 @@ def answering(
     return answer
 
 
-def refusing(sentence: str) -> Callable[[Message, Call], bytes]:
-    """Make a handler that answers UNIMPLEMENTED with a sentence, whatever comes."""
+def refusing(path: str) -> Handler:
+    """Make a handler that answers UNIMPLEMENTED, whatever comes."""
 
     def refuse(_data: Message, context: Call) -> bytes:
-        abort(context, Unsupported(sentence))
+        abort(context, Unsupported(f"{path.rpartition('/')[2]} is not supported by this server"))
 
     return refuse

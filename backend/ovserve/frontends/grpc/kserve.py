@@ -3,20 +3,18 @@
 A frontend translates; it never decides. Each method: decode, one call, encode.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from google.protobuf.message import DecodeError
 from tritonclient.grpc import service_pb2 as pb
 
-from ovserve.control import Control
 from ovserve.dataplane import DataPlane
-from ovserve.errors import OVServeError, Unsupported
+from ovserve.errors import OVServeError
 from ovserve.frontends.extensions import EXTENSIONS
 from ovserve.frontends.grpc import codec, request_bytes, response_bytes, shared_memory
-from ovserve.frontends.grpc.answering import answering, refusing
-from ovserve.frontends.grpc.model_statistics import model_statistics
+from ovserve.frontends.grpc.answering import Handler, answering
 from ovserve.frontends.grpc.status import abort, fitting, known, sentence
 from ovserve.frontends.grpc.stream import Remote, Streamed
 from ovserve.frontends.model_config import model_config
@@ -33,7 +31,6 @@ INFER, STREAM = "ModelInfer", "ModelStreamInfer"
 REQUEST = "inference.ModelInferRequest"
 DOOR = Door("KServe", "gRPC")
 
-_FILE = "file:"
 _FINAL = "triton_final_response"
 _EMPTY_FINAL = "triton_enable_empty_final_response"
 _NO_PLACES: Mapping[str, Window] = MappingProxyType({})
@@ -44,9 +41,8 @@ Message: TypeAlias = Any  # a pb.ModelInferRequest
 class InferenceService:
     """One method per RPC that is answered, under the RPC's name."""
 
-    def __init__(self, dataplane: DataPlane, control: Control, memory: SharedMemory) -> None:
+    def __init__(self, dataplane: DataPlane, memory: SharedMemory) -> None:
         self._dataplane = dataplane
-        self._control = control
         self._memory = memory
 
     def ServerLive(self, _request: Any, _context: Call) -> Any:
@@ -75,35 +71,7 @@ class InferenceService:
 
     def ModelConfig(self, request: Any, _context: Call) -> Any:
         version = codec.parse_version(request.version, request.name)
-        return pb.ModelConfigResponse(config=model_config(self._control.find(request.name, version)))
-
-    def ModelStatistics(self, request: Any, _context: Call) -> Any:
-        version = codec.parse_version(request.version, request.name)
-        found = self._dataplane.statistics(request.name, version)
-        return pb.ModelStatisticsResponse(model_stats=map(model_statistics, found))
-
-    def RepositoryIndex(self, request: Any, _context: Call) -> Any:
-        if request.repository_name:
-            raise Unsupported("RepositoryIndex: 'repository_name' is not supported")
-        response = pb.RepositoryIndexResponse()
-        for row in self._control.index(ready_only=request.ready):
-            version = "" if row.version is None else str(row.version)
-            response.models.add(name=row.name, version=version, state=row.state, reason=row.reason)
-        return response
-
-    def RepositoryModelLoad(self, request: Any, _context: Call) -> Any:
-        files = [key for key in request.parameters if key.startswith(_FILE)]
-        _check_management("RepositoryModelLoad", request, "config", *files)
-        config = request.parameters["config"].string_param if "config" in request.parameters else None
-        uploaded = {key.removeprefix(_FILE): request.parameters[key].bytes_param for key in files}
-        self._control.load(request.model_name, config, uploaded)
-        return pb.RepositoryModelLoadResponse()
-
-    def RepositoryModelUnload(self, request: Any, _context: Call) -> Any:
-        _check_management("RepositoryModelUnload", request, "unload_dependents")
-        with_parts = request.parameters["unload_dependents"].bool_param
-        self._control.unload(request.model_name, with_parts=with_parts)
-        return pb.RepositoryModelUnloadResponse()
+        return pb.ModelConfigResponse(config=model_config(self._dataplane.served(request.name, version)))
 
     def answer(self, data: Data, context: Call) -> Answer:
         """Answer a message of ModelInfer."""
@@ -179,25 +147,22 @@ def _told(error: Exception, request_id: str) -> bytes:
     return bytes(answer.SerializeToString())
 
 
-def _check_management(rpc: str, request: Any, *known: str) -> None:
-    if request.repository_name:
-        raise Unsupported(f"{rpc}: 'repository_name' is not supported")
-    unknown = request.parameters.keys() - set(known)
-    if unknown:
-        raise Unsupported(f"{rpc}: parameter '{min(unknown)}' is not supported")
+def handlers(services: Sequence[object], otherwise: Callable[[str], Handler]) -> dict[str, Handler]:
+    """Make a handler, by path, for every RPC that the protocol names, but those that infer.
+
+    `otherwise` makes those of RPCs that none of the `services` answers.
+    """
+    paths = {f"/{SERVICE.full_name}/{method.name}": method for method in SERVICE.methods}
+    return {
+        path: _handler(services, method) or otherwise(path)
+        for path, method in paths.items()
+        if method.name not in (INFER, STREAM)
+    }
 
 
-def handlers(*services: object) -> dict[str, Any]:
-    """Make a handler for every RPC that the protocol names, but those that infer."""
-    return {method.name: _handler(services, method) for method in SERVICE.methods if method.name not in (INFER, STREAM)}
-
-
-def _handler(services: Sequence[object], method: Any) -> Any:
+def _handler(services: Sequence[object], method: Any) -> Handler | None:
     implementation = next((getattr(each, method.name) for each in services if hasattr(each, method.name)), None)
-    if implementation is None:
-        return refusing(f"{method.name} is not supported by this server")
-    request_type = getattr(pb, method.input_type.name)
-    return answering(implementation, request_type)
+    return None if implementation is None else answering(implementation, getattr(pb, method.input_type.name))
 
 
 def _tensor_metadata(spec: TensorSpec) -> Any:

@@ -1,7 +1,8 @@
 """The gRPC server: its services, health and reflection, on the addresses given."""
 
+import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from grpc_health.v1 import health as grpc_health
@@ -13,8 +14,11 @@ from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
 from ovserve.frontends.grpc import tfs
+from ovserve.frontends.grpc.answering import Handler, refusing
+from ovserve.frontends.grpc.forwarding import Elsewhere, Status, answer_handed_on
 from ovserve.frontends.grpc.kserve import INFER, SERVICE, STREAM, InferenceService, handlers
 from ovserve.frontends.grpc.limits import changed
+from ovserve.frontends.grpc.management import ManagementService
 from ovserve.frontends.grpc.reflected import make_pool
 from ovserve.frontends.grpc.rights import RightsCheck
 from ovserve.frontends.grpc.settings import SettingsService
@@ -50,7 +54,7 @@ class GrpcServer:
     def __init__(
         self,
         dataplane: DataPlane,
-        control: Control,
+        control: Control | Elsewhere,
         registry: Registry,
         shared_memory: SharedMemory,
         *,
@@ -71,21 +75,28 @@ class GrpcServer:
         self._management.allow(_MANAGEMENT_THREADS)
         self._others = HandlerThreads("grpc-other")
         self._others.allow(_OTHER_THREADS)
-        service = InferenceService(dataplane, control, shared_memory)
+        service = InferenceService(dataplane, shared_memory)
         self._streams = Streams(service.answer_in_stream, self._server.threads)
-        self._add_kserve(service, SharedMemoryService(shared_memory), SettingsService(dataplane, control))
-        tfs_services = self._add_tfs(tfs.Service(dataplane, control))
-        self._add_health_and_reflection(tfs_services)
+        if isinstance(control, Elsewhere):
+            self._add(service, [service], [tfs.Service(dataplane)], control.answer)
+        else:
+            memory, settings = SharedMemoryService(shared_memory), SettingsService(dataplane, control)
+            kserve = [service, ManagementService(dataplane, control), memory, settings]
+            self._add(service, kserve, [tfs.Service(dataplane), tfs.StatusService(control)], refusing)
+        self._add_health_and_reflection(tfs.NAMES)
         self._following = threading.Lock()
         self.follow()
         registry.on_change(self.follow)
 
-    def _add_kserve(self, service: InferenceService, *others: object) -> None:
-        methods = {
-            f"/{SERVICE.full_name}/{name}": Unary(handler, self._threads_of(name))
-            for name, handler in handlers(service, *others).items()
-        }
-        self._server.add(methods)
+    def _add(
+        self,
+        service: InferenceService,
+        kserve: Sequence[object],
+        of_tfs: Sequence[object],
+        otherwise: Callable[[str], Handler],
+    ) -> None:
+        methods = {**handlers(kserve, otherwise), **tfs.handlers(of_tfs, otherwise)}
+        self._server.add({path: Unary(handler, self._threads_of(path)) for path, handler in methods.items()})
         self._server.add(
             {
                 f"/{SERVICE.full_name}/{INFER}": Unary(service.answer, self._server.threads),
@@ -93,19 +104,13 @@ class GrpcServer:
             }
         )
 
-    def _threads_of(self, name: str) -> HandlerThreads | None:
+    def _threads_of(self, path: str) -> HandlerThreads | None:
+        name = path.rpartition("/")[2]
         if name in _QUICK:
             return None
+        if name == tfs.PREDICT:
+            return self._server.threads
         return self._management if name in _LOADS else self._others
-
-    def _add_tfs(self, service: tfs.Service) -> tuple[str, ...]:
-        """Add TensorFlow Serving's services, and name them."""
-        services = tfs.handlers(service)
-        for name, methods in services.items():
-            for method, handler in methods.items():
-                threads = self._server.threads if method == "Predict" else self._others
-                self._server.add({f"/{name}/{method}": Unary(handler, threads)})
-        return tuple(services)
 
     def _add_health_and_reflection(self, tfs_services: Sequence[str]) -> None:
         registrar = Registrar(self._others)
@@ -133,6 +138,22 @@ class GrpcServer:
 
     def start(self) -> None:
         self._server.start()
+
+    def adopt(self, connected: socket.socket) -> None:
+        """Look after a connection that was accepted elsewhere."""
+        self._server.adopt(connected)
+
+    def hand_over(self, hand: Callable[[socket.socket], None]) -> None:
+        """Have `hand` say who looks after each connection that is accepted here; before the start."""
+        self._server.hand_over(hand)
+
+    def on_closed(self, closed: Callable[[], None]) -> None:
+        """Call `closed` for each connection that has ended; before the start."""
+        self._server.on_closed(closed)
+
+    def answer_handed_on(self, path: str, data: bytes, left_s: float) -> tuple[bytes, Status | None]:
+        """Answer an RPC that came to another process, where its key was looked at."""
+        return answer_handed_on(self._server.method(path), data, left_s)
 
     def not_serving(self) -> None:
         """Tell health's watchers, for good, that nothing is served any more."""

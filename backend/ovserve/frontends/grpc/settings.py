@@ -8,7 +8,7 @@ from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import InvalidInput
 from ovserve.http2.call import Call
-from ovserve.log_settings import Value, change_log_settings, log_settings
+from ovserve.log_settings import Value
 
 
 class SettingsService:
@@ -19,10 +19,9 @@ class SettingsService:
         self._control = control
 
     def LogSettings(self, request: Any, _context: Call) -> Any:
-        self._control.check_may_set("log settings")
-        change_log_settings({name: _value(name, setting) for name, setting in request.settings.items()})
+        settings = self._control.log_settings({name: _value(name, each) for name, each in request.settings.items()})
         response = pb.LogSettingsResponse()
-        for name, value in log_settings().items():
+        for name, value in settings.items():
             field = {bool: "bool_param", int: "uint32_param", str: "string_param"}[type(value)]
             setattr(response.settings[name], field, value)
         return response

@@ -4,27 +4,28 @@ A frontend translates; it never decides. Each method: decode, one call, encode. 
 OVMS answered otherwise (UNKNOWN for what it had no code for), the project decided for these.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ovserve.control import Control
 from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
-from ovserve.frontends.grpc.answering import answering, refusing
+from ovserve.frontends.grpc.answering import Handler, answering
 from ovserve.frontends.tfs import messages, metadata, model_status, predict
 from ovserve.frontends.tfs.declarations import SERVICES, UNSUPPORTED
 from ovserve.http2.call import Call
 from ovserve.requests import Door
 
-PREDICTION = "tensorflow.serving.PredictionService"
+NAMES = tuple(SERVICES)
+PREDICT = "Predict"
 DOOR = Door("TensorFlowServing", "gRPC")
 
 
 class Service:
     """One method per RPC that is answered, under the RPC's name."""
 
-    def __init__(self, dataplane: DataPlane, control: Control) -> None:
+    def __init__(self, dataplane: DataPlane) -> None:
         self._dataplane = dataplane
-        self._control = control
 
     def refused(self, error: OVServeError) -> None:
         """Take note of a Predict that could not be read."""
@@ -42,21 +43,32 @@ class Service:
         metadata.check_fields(request.metadata_field, name)
         return metadata.encode(self._dataplane.metadata(name, version, DOOR)[0])
 
+
+class StatusService:
+    """What is told of the life of versions."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
     def GetModelStatus(self, request: Any, _context: Call) -> Any:
         return model_status.encode(self._control.standings(*predict.model_and_version(request)))
 
 
-def handlers(service: Service) -> dict[str, dict[str, Any]]:
-    """Make a handler for every RPC that the protocol names, by the protocol's services."""
+def handlers(services: Sequence[object], otherwise: Callable[[str], Handler]) -> dict[str, Handler]:
+    """Make a handler, by path, for every RPC that the protocol names.
+
+    `otherwise` makes those of RPCs that none of the `services` answers.
+    """
     return {
-        name: {
-            **{method: _handler(service, method) for method in methods},
-            **{method: refusing(f"{method} is not supported by this server") for method in UNSUPPORTED[name]},
-        }
+        f"/{name}/{method}": _handler(services, method) or otherwise(f"/{name}/{method}")
         for name, methods in SERVICES.items()
+        for method in (*methods, *UNSUPPORTED[name])
     }
 
 
-def _handler(service: Service, method: str) -> Any:
-    refused = service.refused if method == "Predict" else None
+def _handler(services: Sequence[object], method: str) -> Handler | None:
+    service = next((each for each in services if hasattr(each, method)), None)
+    if service is None:
+        return None
+    refused = service.refused if isinstance(service, Service) and method == PREDICT else None
     return answering(getattr(service, method), getattr(messages, f"{method}Request"), refused)

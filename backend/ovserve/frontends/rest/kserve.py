@@ -107,7 +107,7 @@ class KServe:
     async def config(self, request: Request) -> Response:
         """A model's configuration, in Triton's terms."""
         name, version = addressed(request)
-        return json_answer(model_config_document(self._doors.control.find(name, version)))
+        return json_answer(model_config_document(self._doors.dataplane.served(name, version)))
 
     async def infer(self, request: Request) -> Response:
         """Run a model."""

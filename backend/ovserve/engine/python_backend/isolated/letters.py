@@ -3,20 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ovserve import errors
 from ovserve.engine.python_backend.instance import Answer, Asked, Call, Later, Result, Send
-from ovserve.errors import OVServeError
+from ovserve.processes.error_letters import read_error, write_error
 from ovserve.requests import Caller, InSequence, Patient
 from ovserve.tensors import Tensor
 
 Head = dict[str, Any]
-
-# Those that are made of a sentence alone; the others go as the nearest of these that they are.
-_ERRORS: Mapping[str, type[OVServeError]] = {
-    name: kind
-    for name, kind in vars(errors).items()
-    if isinstance(kind, type) and issubclass(kind, OVServeError) and kind.__init__ is OVServeError.__init__
-}
 
 
 def write_result(result: Result | None, tensors: list[Tensor]) -> Head:
@@ -36,16 +28,6 @@ def read_result(head: Head, tensors: Sequence[Tensor]) -> Result | None:
     if "outputs" in head:
         return Answer(_found(head["outputs"], tensors), head["parameters"])
     return read_error(head["error"]) if "error" in head else None
-
-
-def write_error(error: OVServeError) -> tuple[str, str]:
-    name = next((kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _ERRORS), "OVServeError")
-    return name, str(error)
-
-
-def read_error(written: Sequence[str]) -> OVServeError:
-    name, sentence = written
-    return _ERRORS.get(name, OVServeError)(sentence)
 
 
 def write_asked(asked: Asked, number: int, tensors: list[Tensor]) -> Head:

@@ -10,12 +10,12 @@ from ovserve.config.model import STUCK_S
 from ovserve.engine.python_backend import pb_utils
 from ovserve.engine.python_backend.declared_specs import declared_specs
 from ovserve.engine.python_backend.instance import Asked, Host, Later, Result
-from ovserve.engine.python_backend.isolated.restarts import Restarts
 from ovserve.engine.python_backend.isolated.session import Part, Session
 from ovserve.engine.python_backend.isolated.watcher import watch
-from ovserve.engine.python_backend.isolated.worker_process import Reader
 from ovserve.errors import LoadFailed
 from ovserve.observability.logs import get_logger
+from ovserve.processes.restarts import Restarts
+from ovserve.processes.worker_process import Reader
 from ovserve.tensors import TensorSpec
 
 _FINALIZE_S = 30.0

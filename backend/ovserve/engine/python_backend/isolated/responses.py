@@ -5,9 +5,9 @@ import threading
 from collections.abc import Callable
 
 from ovserve.engine.python_backend.instance import Asked, Reply
-from ovserve.engine.python_backend.isolated.channel import Channel, TooLarge
 from ovserve.engine.python_backend.isolated.letters import write_result
 from ovserve.errors import InferenceFailed, OVServeError
+from ovserve.processes.channel import Channel, TooLarge
 from ovserve.tensors import Tensor
 
 _numbers = itertools.count(1)

@@ -13,7 +13,6 @@ from typing import Any
 from ovserve.config.declared import Document
 from ovserve.engine.crew import Crew
 from ovserve.engine.python_backend.instance import Asked, Host, Later, Reply, Result
-from ovserve.engine.python_backend.isolated.channel import Frame, TooLarge
 from ovserve.engine.python_backend.isolated.deliveries import Deliveries
 from ovserve.engine.python_backend.isolated.letters import (
     GONE,
@@ -21,14 +20,16 @@ from ovserve.engine.python_backend.isolated.letters import (
     read_call,
     read_result,
     write_asked,
-    write_error,
     write_result,
 )
-from ovserve.engine.python_backend.isolated.worker_process import WorkerProcess
 from ovserve.errors import InferenceFailed, LoadFailed, OVServeError
 from ovserve.observability import logs
+from ovserve.processes.channel import Frame, TooLarge
+from ovserve.processes.error_letters import write_error
+from ovserve.processes.worker_process import WorkerProcess
 from ovserve.tensors import Tensor
 
+_MODULE = "ovserve.engine.python_backend.isolated.worker"
 _READY_S = 6.0  # the worker itself gives up on the model after 5
 _CREW = Crew("python-worker")
 _ASKED = frozenset({"is_ready", "make_metric", "change_metric", "read_metric", "drop_metric"})
@@ -76,7 +77,7 @@ class Session:
         self._calls: dict[int, SimpleQueue[bool]] = {}
         self._level = ""
         self._metrics: set[int] = set()  # which the worker cannot drop any more when it dies
-        self.process = WorkerProcess(part.name, self._take, self._ended)
+        self.process = WorkerProcess(_MODULE, part.name, self._take, self._ended)
 
     # What the server asks
 

@@ -15,16 +15,16 @@ from queue import SimpleQueue
 
 from ovserve.config.declared import TritonConfig
 from ovserve.engine.python_backend.instance import Asked, Later, Result
-from ovserve.engine.python_backend.isolated.channel import Channel, Frame, TooLarge
 from ovserve.engine.python_backend.isolated.letters import Head, read_asked, write_result
-from ovserve.engine.python_backend.isolated.lifeline import die_with
 from ovserve.engine.python_backend.isolated.responses import Responses
 from ovserve.engine.python_backend.isolated.worker_host import WorkerHost
-from ovserve.engine.python_backend.isolated.worker_log import send_log
 from ovserve.engine.python_backend.load_python import load_python
 from ovserve.engine.python_backend.python_model import PythonModel
 from ovserve.errors import InferenceFailed, LoadFailed
 from ovserve.observability import logs
+from ovserve.processes.channel import Channel, Frame, TooLarge
+from ovserve.processes.lifeline import die_with
+from ovserve.processes.worker_log import send_log
 from ovserve.tensors import Tensor
 
 _FAULT = 70  # of ours

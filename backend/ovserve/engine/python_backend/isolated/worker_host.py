@@ -6,10 +6,11 @@ from queue import SimpleQueue
 from typing import Any
 
 from ovserve.engine.python_backend.instance import Call, Reply
-from ovserve.engine.python_backend.isolated.channel import Channel, Frame, TooLarge
-from ovserve.engine.python_backend.isolated.letters import read_error, read_result, write_call
+from ovserve.engine.python_backend.isolated.letters import read_result, write_call
 from ovserve.engine.python_backend.isolated.responses import number_of
 from ovserve.errors import InferenceFailed
+from ovserve.processes.channel import Channel, Frame, TooLarge
+from ovserve.processes.error_letters import read_error
 from ovserve.tensors import Tensor
 
 

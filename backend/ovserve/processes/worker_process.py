@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ovserve.engine.python_backend.isolated.channel import Broken, Channel, Frame
 from ovserve.observability.logs import get_logger
+from ovserve.processes.channel import Broken, Channel, Frame
 from ovserve.tensors import Tensor
 
-_MODULE = "ovserve.engine.python_backend.isolated.worker"
 _LAST_BREATH_S = 1.0  # between the end of its socket and its own
 _LOOK_S = 0.002
 
@@ -27,20 +26,30 @@ class Reader(threading.Thread):
 
 
 class WorkerProcess:
-    """`take` gets each frame in the thread that receives; `ended` is called there with how the process ended.
+    """`python -m module` with the descriptors of its end of the channel, of its lifeline, and of `others`.
 
-    The process has a group of its own, which ends with it, or with this process.
+    `take` gets each frame in the thread that receives; `ended` is called there with how the process ended. The process
+    has a group of its own, which ends with it, or with this process.
     """
 
-    def __init__(self, name: str, take: Callable[[Frame], None], ended: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        module: str,
+        name: str,
+        take: Callable[[Frame], None],
+        ended: Callable[[str], None],
+        *,
+        others: Sequence[int] = (),
+    ) -> None:
         ours, theirs = socket.socketpair()
         held, self._lifeline = os.pipe()
+        inherited = (theirs.fileno(), held, *others)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-u", "-P", "-m", _MODULE, str(theirs.fileno()), str(held)],
+                [sys.executable, "-u", "-P", "-m", module, *map(str, inherited)],
                 stdin=subprocess.DEVNULL,
                 stdout=2,  # standard output is where the server says where it listens
-                pass_fds=(theirs.fileno(), held),
+                pass_fds=inherited,
                 process_group=0,
             )
         except OSError:

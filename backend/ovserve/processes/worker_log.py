@@ -2,7 +2,7 @@
 
 import logging
 
-from ovserve.engine.python_backend.isolated.channel import Channel, TooLarge
+from ovserve.processes.channel import Channel, TooLarge
 
 _LONGEST = 1 << 16
 

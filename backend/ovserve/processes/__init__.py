@@ -1,0 +1,1 @@
+"""Other processes of ours: how they are started, spoken to, and ended."""
