@@ -13,14 +13,14 @@ import tritonclient.grpc as triton
 
 from server_process import ServerProcess
 
-_OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
+OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 _ESTABLISHED = "01"
 _MEMBER = b"ovserve.workers.member"
 
 
 def client(server: ServerProcess, **options: object) -> triton.InferenceServerClient:
     """A client with a connection of its own, which it has when this returns."""
-    made = triton.InferenceServerClient(server.address, channel_args=_OWN_CONNECTION, **options)
+    made = triton.InferenceServerClient(server.address, channel_args=OWN_CONNECTION, **options)
     assert made.is_server_live()
     return made
 

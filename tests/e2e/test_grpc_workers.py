@@ -1,8 +1,12 @@
 """--grpc_workers: several processes behind one port, and one control plane."""
 
 import json
+import os
 import signal
 import threading
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -18,12 +22,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.utils import InferenceServerException
 
+import pipelines
 import python_models
 import small_models
 from authority import Authority, replace
 from counts import counted, metrics
 from server_process import ServerProcess, run_ovserve
-from worker_processes import client, connections, kill, tensor, wait_until, workers
+from tfs_wire import TfsWire
+from worker_processes import OWN_CONNECTION, client, connections, kill, tensor, wait_until, workers
 
 Serve = Callable[..., ServerProcess]
 Clients = list[triton.InferenceServerClient]
@@ -158,10 +164,18 @@ def test_every_process_gives_the_same_answers(server: ServerProcess, clients: Cl
 
 
 def test_health_and_tensorflow_serving_are_in_every_process(server: ServerProcess) -> None:
-    for _ in range(WORKERS):
-        with grpc.insecure_channel(server.address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+    wait_until(lambda: sum(connections(server).values()) == 0)
+    told = set()
+    with ExitStack() as stack:
+        for _ in range(WORKERS):
+            channel = stack.enter_context(grpc.insecure_channel(server.address, OWN_CONNECTION))
             health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="m"), timeout=30)
             assert health.status == health_pb2.HealthCheckResponse.SERVING
+            tfs = TfsWire(channel)
+            assert tfs.predict("m", {"x": np.float32([1, 2])})["y"].tolist() == [2, 3]
+            told.add((str(tfs.signature("m")), tfs.status("m").data, tfs.status("no").details))
+        assert len(told) == 1
+        assert sorted(connections(server).values()) == [1, 1, 1]
 
 
 # What is decided for all
@@ -420,6 +434,69 @@ def test_a_version_whose_files_have_changed_since_is_still_served_by_a_new_worke
         wait_until(lambda: {refusal(each, "m") for each in both} == {GONE.format("m")})
 
 
+def test_a_configuration_that_changes_holds_everywhere_and_a_wrong_one_nowhere(serve: Serve, tmp_path: Path) -> None:
+    small_models.save(small_models.add_one([2]), tmp_path / "one/1")
+    small_models.save(small_models.add_sub([2]), tmp_path / "two/1")
+    file = tmp_path / "config.json"
+
+    def write(*names: str, **extra: Any) -> None:
+        models = [{"config": {"name": name, "base_path": path}} for name, path in (each.split("=") for each in names)]
+        file.write_text(json.dumps({"model_config_list": models, **extra}))
+
+    first = pipelines.document(pipelines.node("n", "m"))
+    write("m=one", pipeline_config_list=[first])
+    flags = ("--config_path", str(file), "--file_system_poll_wait_seconds", "0", "--grpc_workers", "2")
+    server = serve(*flags, rest=True, program=[str(MANY)])
+    with each_process(server) as both:
+        stop, answers = threading.Event(), []
+
+        def go_on(of: triton.InferenceServerClient) -> None:
+            while not stop.is_set():
+                answers.append((ask(of, "m"), ask(of, "p")))
+
+        with ThreadPoolExecutor(2) as threads:
+            loops = [threads.submit(go_on, each) for each in both]
+            write("m=one", "n=one", pipeline_config_list=[first])
+            assert reload(server) == 201
+            assert [ask(each, "n") for each in both] == [[2, 3], [2, 3]]
+            write("m=one", "n=nowhere", pipeline_config_list=[first])
+            assert reload(server) == 400
+            small_models.save(small_models.add_one([2]), tmp_path / "one/2")
+            write("m=one", pipeline_config_list=[first, {**first, "name": "q"}])
+            assert reload(server) == 201
+            assert [ask(each, "q") for each in both] == [[2, 3], [2, 3]]
+            assert {refusal(each, "n") for each in both} == {GONE.format("n")}
+            assert {each.get_model_metadata("m").versions[0] for each in both} == {"2"}
+            stop.set()
+            for loop in loops:
+                loop.result()
+    assert answers
+    assert all(answer == ([2, 3], [2, 3]) for answer in answers)
+
+
+def reload(server: ServerProcess) -> int:
+    request = urllib.request.Request(f"http://{server.rest_address}/v1/config/reload", b"", method="POST")
+    try:
+        with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return int(error.code)
+
+
+def test_a_worker_that_does_not_listen_keeps_nobody_waiting_for_counts(two: Callable[..., ServerProcess]) -> None:
+    server = two("--metrics_enable", rest=True)
+    (worker,) = workers(server)
+    with each_process(server) as both:
+        assert [ask(each) for each in both] == [[2, 3], [2, 3]]
+        assert counted(server)[0] == 2
+        os.kill(worker, signal.SIGSTOP)
+        begun_s = time.monotonic()
+        assert 'method="ModelInfer",name="m",version="1"} 2' in metrics(server)
+        assert time.monotonic() - begun_s < 30
+        os.kill(worker, signal.SIGCONT)
+        assert ask(both[1]) == [2, 3]
+
+
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
 def test_what_is_running_in_any_process_is_answered_before_the_server_ends(
     two: Callable[..., ServerProcess], tmp_path: Path, kind: signal.Signals
@@ -495,8 +572,7 @@ def test_a_replaced_certificate_is_shown_by_every_process(two: Callable[..., Ser
         found = []
         for _ in range(2):
             credentials = grpc.ssl_channel_credentials(authority.path.read_bytes())
-            options = [("grpc.use_local_subchannel_pool", 1)]
-            with grpc.secure_channel(f"localhost:{server.port}", credentials, options) as channel:
+            with grpc.secure_channel(f"localhost:{server.port}", credentials, OWN_CONNECTION) as channel:
                 health = health_pb2_grpc.HealthStub(channel)
                 found.append(health.Check(health_pb2.HealthCheckRequest(), timeout=30).status)
         return found

@@ -1,13 +1,16 @@
 """The threads that look after connections, and answer calls: leader and followers.
 
-One thread waits for what comes; with a call to answer it lets another wait and answers itself, so that a call is not
-handed from one thread to the next. So many calls that none would be left to wait are handed to other threads.
+One thread leads: it waits for what comes. With a call to answer it lets another lead and answers the call itself, so
+that a call is not handed from one thread to the next. Quick calls it answers while it leads: threads that run at the
+same time cost more than they win there. So many calls that none would be left to lead are handed to other threads.
 """
 
 import os
 import select
 import threading
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 from ovserve.handler_threads import HandlerThreads
@@ -18,6 +21,8 @@ from ovserve.observability.logs import get_logger
 
 _READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
 _MOST_THREADS = 16
+_MOST_FOLLOWERS = 8
+_EVENTS = 16
 
 logger = get_logger("ovserve.grpc")
 
@@ -33,10 +38,12 @@ class Pollers:
         self._lock = threading.Lock()
         self._is_stopped = False
         self._wake = -1
-        self._waiting = 0
+        self._lead = threading.Lock()
+        self._ready: deque[tuple[int, int]] = deque()  # what came and has not been looked after; the leader's
+        self._following = 0
         self._started = 0
         self.others = HandlerThreads("grpc-answer")
-        self._turns = Turns(self.others)
+        self._turns = Turns(self.others, partial(self._let_lead, anyhow=True))
 
     def allow(self, count: int) -> None:
         """Let `count` calls be answered at the same time."""
@@ -82,85 +89,110 @@ class Pollers:
         """Have a connection looked after; under its lock."""
         self._epoll.modify(connection.wire.fileno(), _READ | select.EPOLLOUT if to_write else _READ)
 
-    def _start_one(self) -> None:
-        self._started += 1
-        threading.Thread(target=self._work, name=f"grpc_{self._started}", daemon=True).start()
+    # Leading: one thread waits for what comes, the others wait to lead
 
     def _work(self) -> None:
         while True:
+            self._lead.acquire()
             with self._lock:
-                self._waiting += 1
-            events = self._epoll.poll(maxevents=1)
+                self._following -= 1
+            leads = self._look_after_all()
             with self._lock:
-                self._waiting -= 1
-                if self._is_stopped:
-                    self._started -= 1
-                    if not self._started:
-                        self._close()
-                    return
-            for fileno, mask in events:
-                try:
-                    self._look_after(fileno, mask)
-                except Exception:
-                    logger.exception("a connection ended with an internal error")
+                ends = self._is_stopped or self._following >= _MOST_FOLLOWERS
+                self._started -= ends
+                self._following += not ends
+                closes = self._is_stopped and not self._started
+            if leads:
+                self._lead.release()
+            if closes:
+                self._close()
+            if ends:
+                return
 
-    def _may_leave(self) -> bool:
-        """See to it that another thread waits for what comes; False where there can be none."""
+    def _look_after_all(self) -> bool:
+        """Look after what comes until another thread leads, and return False; True where all is over."""
+        while not self._is_stopped:
+            if not self._ready:
+                self._ready.extend(self._epoll.poll(maxevents=_EVENTS))
+                continue
+            fileno, mask = self._ready.popleft()
+            try:
+                if not self._look_after(fileno, mask):
+                    return False
+            except Exception:
+                logger.exception("a connection ended with an internal error")
+        return True
+
+    def _let_lead(self, *, anyhow: bool = False) -> bool:
+        """Have another thread lead; False where there are too many threads for that, unless `anyhow`."""
         with self._lock:
-            if self._waiting or self._is_stopped:
-                return True
-            if self._started < _MOST_THREADS:
+            starts = not self._following
+            if starts:
+                if self._started >= _MOST_THREADS and not anyhow:
+                    return False
                 self._start_one()
-                return True
-            return False
+        self._lead.release()
+        return True
 
-    def _look_after(self, fileno: int, mask: int) -> None:
+    def _start_one(self) -> None:
+        self._started += 1
+        self._following += 1
+        threading.Thread(target=self._work, name="grpc", daemon=True).start()
+
+    def _look_after(self, fileno: int, mask: int) -> bool:
+        """Do what has to be done, and tell whether this thread still leads."""
         connection = self._connections.get(fileno)
         if connection is None:
             accept = self._listeners.get(fileno)
             if accept is not None:
                 accept()
-            return
+            return True
         if not connection.begin_reading():
-            return
-        works: Works = []
+            return True
+        works = self._read(connection, mask)
+        if works and is_quick(connection):
+            return self._turns.take(connection, works)
+        if works is not None:
+            connection.done_reading()
+        return self._do(connection, works) if works else True
+
+    def _read(self, connection: Connection, mask: int) -> Works | None:
+        """Read what is there, and return what is to be done about it; None where the connection has ended."""
         try:
             if mask & select.EPOLLOUT:
                 connection.outbox.flush()
-            if mask & ~select.EPOLLOUT:
-                works = connection.receive()
+            return connection.receive() if mask & ~select.EPOLLOUT else []
         except Gone:
             self._end(connection)
-            return
+            return None
         except BaseException:
             self._end(connection)
             raise
-        if works and is_quick(connection, works) and self._may_leave():
-            works = self._turns.take(connection, works)
-        else:
-            connection.done_reading()
-        if works:
-            self._do(connection, works)
 
-    def _do(self, connection: Connection, works: Works) -> None:
-        later: Work | None = None
+    def _do(self, connection: Connection, works: Works) -> bool:
+        """Do what may take its time; tell whether this thread still leads."""
+        last: Work | None = None
         for method, work in works:
             if method.threads is None:
                 work()
             elif method.threads is not self.others:
                 method.threads.submit(work)
             else:
-                if later is not None:
-                    self.others.submit(later)
-                later = work  # the last one: those before it are to begin before it
-        if later is None:
-            return
-        if self._may_leave():
-            begun = perf_counter()
-            later()
-            note_pace(connection, perf_counter() - begun)
-        else:
-            self.others.submit(later)
+                if last is not None:
+                    self.others.submit(last)
+                last = work  # those before it are to begin before it
+        if last is None:
+            return True
+        if not self._let_lead():
+            self.others.submit(last)
+            return True
+        begun = perf_counter()
+        try:
+            last()
+        except Exception:
+            logger.exception("a call ended with an internal error")
+        note_pace(connection, perf_counter() - begun)
+        return False
 
     def _end(self, connection: Connection) -> None:
         fileno = connection.wire.fileno()
