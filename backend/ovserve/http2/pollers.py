@@ -101,7 +101,7 @@ class Pollers:
                 except Exception:
                     logger.exception("a connection ended with an internal error")
 
-    def _may_leave(self) -> bool:
+    def have_one_wait(self) -> bool:
         """See to it that another thread waits for what comes; False where there can be none."""
         with self._lock:
             if self._waiting or self._is_stopped:
@@ -149,7 +149,7 @@ class Pollers:
                 later = work  # the last one: those before it are to begin before it
         if later is None:
             return
-        if self._may_leave():
+        if self.have_one_wait():
             later()
         else:
             self.others.submit(later)

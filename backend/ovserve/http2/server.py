@@ -160,6 +160,9 @@ class Server:
         if self._check is not None:
             self._check(head, peer)
 
+    def let_others_wait(self) -> None:
+        self._pollers.have_one_wait()
+
     def arm(self, connection: Connection, *, to_write: bool) -> None:
         self._pollers.arm(connection, to_write=to_write)
 
