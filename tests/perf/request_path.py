@@ -104,7 +104,7 @@ def handlers(names: list[str]) -> Iterator[dict[str, Callable[[], object]]]:
         core = compose(Settings(model_repository=[Path(folder)]))
         core.load()
         core.dataplane.open()
-        answer, context = InferenceService(core.dataplane, core.control, core.shared_memory).answer, Context()
+        answer, context = InferenceService(core.dataplane, core.shared_memory).answer, Context()
         asked = {name: received(name, CASES[name]) for name in names}
         yield {name: lambda data=data: answer(data, context) for name, data in asked.items()}  # type: ignore[misc]
 

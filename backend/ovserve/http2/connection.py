@@ -75,6 +75,8 @@ class Connection:
         self.is_leaving = False  # no new calls, and the end when the last has ended
         self.born = self.heard = self.left = monotonic()
         self.pinged: float | None = None
+        self.pace_s = 1.0  # that a call took lately,
+        self.paced = 0.0  # as was last seen at this time
         self.outbox = Outbox(wire, self.lock, self._forget, self._want_to_write)
         self._site = site
         self._is_reading = True  # a thread is inside `receive`, or nothing is to be read yet

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 from ovserve.handler_threads import HandlerThreads
 from ovserve.http2.call import Answer, Call
@@ -22,6 +22,7 @@ class Unary:
 
     answer: Callable[[Message, Call], Answer]
     threads: HandlerThreads | None = None
+    is_stream: ClassVar = False
 
 
 class Sink(Protocol):
@@ -45,6 +46,7 @@ class Streaming:
 
     open: Callable[[Call], Sink]
     threads: HandlerThreads
+    is_stream: ClassVar = True
 
 
 Method: TypeAlias = Unary | Streaming

@@ -29,6 +29,7 @@ class Outbox:
         self._forget = forget
         self._want = want  # called when the socket takes no more
         self._out: list[Buffer] = []
+        self._collected: list[Buffer] | None = None  # what leaves together, with the last of several answers
         self._control_bytes = 0
         self._waiting: deque[Call] = deque()
         self.unsent_bytes = 0  # of answers that wait for a window
@@ -113,6 +114,9 @@ class Outbox:
         """Send, or keep for later what the socket does not take."""
         if self.is_closed:
             return
+        if self._collected is not None:
+            self._collected.extend(pieces)
+            return
         if self._out:
             self._out.extend(pieces)
             return
@@ -167,6 +171,19 @@ class Outbox:
         if not frames.LEAST_FRAME_SIZE <= size <= frames.MOST_FRAME_SIZE:
             raise ConnectionFault(Fault.PROTOCOL_ERROR, "a frame size that may not be")
         self._frame_size = size
+
+    # What leaves together
+
+    def collect(self) -> None:
+        """Keep what is sent from now on, by any thread, for one system call."""
+        with self._lock:
+            self._collected = []
+
+    def send_collected(self) -> None:
+        with self._lock:
+            pieces, self._collected = self._collected, None
+            if pieces:
+                self.emit(pieces)
 
     # What was kept
 

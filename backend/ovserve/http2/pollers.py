@@ -8,10 +8,12 @@ import os
 import select
 import threading
 from collections.abc import Callable
+from time import perf_counter
 
 from ovserve.handler_threads import HandlerThreads
 from ovserve.http2.connection import Connection, Gone, Works
 from ovserve.http2.methods import Work
+from ovserve.http2.turn import Turns, is_quick, note_pace
 from ovserve.observability.logs import get_logger
 
 _READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
@@ -34,6 +36,7 @@ class Pollers:
         self._waiting = 0
         self._started = 0
         self.others = HandlerThreads("grpc-answer")
+        self._turns = Turns(self.others)
 
     def allow(self, count: int) -> None:
         """Let `count` calls be answered at the same time."""
@@ -132,11 +135,14 @@ class Pollers:
         except BaseException:
             self._end(connection)
             raise
-        connection.done_reading()
+        if works and is_quick(connection, works) and self.have_one_wait():
+            works = self._turns.take(connection, works)
+        else:
+            connection.done_reading()
         if works:
-            self._do(works)
+            self._do(connection, works)
 
-    def _do(self, works: Works) -> None:
+    def _do(self, connection: Connection, works: Works) -> None:
         later: Work | None = None
         for method, work in works:
             if method.threads is None:
@@ -150,7 +156,9 @@ class Pollers:
         if later is None:
             return
         if self.have_one_wait():
+            begun = perf_counter()
             later()
+            note_pace(connection, perf_counter() - begun)
         else:
             self.others.submit(later)
 

@@ -56,20 +56,26 @@ class Spans:
         span.end(begun_ns + outcome.total_ns)
 
     def _record_stages(self, parent: Span, outcome: Outcome, times: Times) -> None:
-        """Put the wait first, although a request may have waited between its stages, too."""
+        """Put the wait first, although a request may have waited between its stages, or after them, too."""
         context = set_span_in_context(parent)
         queued_ns = outcome.begun_ns + outcome.before_ns
-        infer_ns = queued_ns + times.queue_ns + times.input_ns
-        self._tracer.start_span("queue", context, start_time=queued_ns).end(queued_ns + times.queue_ns)
+        begun_ns = queued_ns + times.queue_ns + times.input_ns
+        ended_ns = begun_ns + times.infer_ns
+        nodes = () if outcome.ran is None else outcome.ran.nodes
+        epoch_ns = outcome.begun_ns - outcome.started_ns
+        if nodes:  # of which it is known when they ran
+            begun_ns = min(begun_ns, epoch_ns + min(node.begun_ns for node in nodes))
+            ended_ns = max(ended_ns, epoch_ns + max(node.begun_ns + node.took_ns for node in nodes))
+        queue = self._tracer.start_span("queue", context, start_time=queued_ns)
+        queue.end(min(queued_ns + times.queue_ns, begun_ns))
         attributes = {
             "ovserve.compute_input_us": times.input_ns // _US,
             "ovserve.compute_output_us": times.output_ns // _US,
         }
-        infer = self._tracer.start_span("run", context, attributes=attributes, start_time=infer_ns)
-        nodes = () if outcome.ran is None else outcome.ran.nodes
+        run = self._tracer.start_span("run", context, attributes=attributes, start_time=begun_ns)
         for node in nodes:
-            self._record_node(infer, node, outcome.begun_ns - outcome.started_ns)
-        infer.end(infer_ns + times.infer_ns)
+            self._record_node(run, node, epoch_ns)
+        run.end(ended_ns)
 
     def _record_node(self, parent: Span, run: NodeRun, epoch_ns: int) -> None:
         attributes: dict[str, str | int] = {

@@ -22,7 +22,7 @@ from ovserve.serving.executions import Executions
 from ovserve.serving.in_flight import InFlight
 from ovserve.serving.labels import Labels
 from ovserve.serving.only_response import OnlyResponse
-from ovserve.serving.servable import SendResponse
+from ovserve.serving.servable import SendResponse, Streaming
 from ovserve.serving.statistics import Statistics
 from ovserve.signature import Signature
 from ovserve.tensors import DType, TensorSpec
@@ -35,7 +35,7 @@ _OF_THE_PROTOCOL = "triton_enable_empty_final_response"
 _NOT_COUNTED = (Cancelled, DeadlineExceeded, NoTurn, Overloaded)
 
 
-class PythonServable:
+class PythonServable(Streaming):
     """One loaded version of one Python model (a `Servable`, and `Streaming`).
 
     `finalize` runs when nobody has a reference any more, at the latest when the process ends.

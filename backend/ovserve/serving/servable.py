@@ -1,7 +1,8 @@
 """What can be served under a name and a version: a model, or a pipeline of them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from ovserve.config.model import ModelConfig
 from ovserve.errors import OVServeError
@@ -86,13 +87,15 @@ class Servable(Protocol):
         ...
 
 
-@runtime_checkable
-class Streaming(Protocol):
+class Streaming(ABC):
     """A servable that may give none, one or many responses to a request, and says itself whether it is ready.
 
     Whoever wants one response asks `infer` as everywhere: it raises `Unsupported` where there is not exactly one.
+
+    It is a class: each request of a stream asks whether a servable is one, and of a protocol that would take 7 us.
     """
 
+    @abstractmethod
     def infer_stream(
         self, request: InferRequest, caller: Caller, send: SendResponse, *, admitted: bool = False
     ) -> None:
@@ -100,6 +103,6 @@ class Streaming(Protocol):
 
         `send` is called in any thread, by one at a time. Raises the `OVServeError` that ends the request otherwise.
         """
-        ...
 
+    @abstractmethod
     def is_ready(self) -> bool: ...

@@ -7,7 +7,7 @@ import pytest
 
 from ovserve.config.model import ModelConfig
 from ovserve.cores import visible_cores
-from ovserve.engine.core_budget import CoreBudget, Share, machine_budget
+from ovserve.engine.core_budget import CoreBudget, Share, divide, machine_budget
 
 MACHINE = CoreBudget(cores=64, visible=64)
 
@@ -74,3 +74,10 @@ def test_the_machine_gives_what_is_asked_and_what_it_has(wish: int | None, cores
     budget = machine_budget(wish)
     assert budget.visible == visible_cores()
     assert budget.cores <= cores
+
+
+@pytest.mark.parametrize(
+    ("cores", "processes", "shares"), [(8, 1, [8]), (8, 2, [4, 4]), (8, 3, [3, 3, 2]), (2, 4, [1, 1, 1, 1])]
+)
+def test_processes_divide_the_cores_and_each_has_one(cores: int, processes: int, shares: list[int]) -> None:
+    assert divide(CoreBudget(cores, 16), processes) == [CoreBudget(share, 16) for share in shares]

@@ -53,6 +53,20 @@ def test_ids_that_are_inputs_share_the_lane_of_their_model() -> None:
     assert lane_of(request("m", {**X, "sequence_id": np.uint64([1])}).SerializeToString()) == "m"
 
 
+def test_large_requests_have_the_same_lanes() -> None:
+    large = np.zeros(100_000, np.float32)
+    assert lane_of(request("m", {"x": large}).SerializeToString()) is None
+    assert lane_of(request("m", {"x": large, "sequence_id": np.uint64([1])}).SerializeToString()) == "m"
+    message = request("m", {"x": large})
+    message.parameters["sequence_id"].int64_param = 3
+    assert lane_of(message.SerializeToString()) == ("m", 3)
+
+
+def test_the_mark_in_the_values_says_nothing() -> None:
+    values = np.frombuffer(b"sequence_id " * 10_000, np.uint8)
+    assert lane_of(request("m", {"x": values}).SerializeToString()) is None
+
+
 def test_the_mark_elsewhere_says_nothing() -> None:
     assert lane_of(request("m", X, id="sequence_id").SerializeToString()) is None
     assert lane_of(b"\xff\xffsequence_id") is None

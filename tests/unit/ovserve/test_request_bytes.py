@@ -153,6 +153,19 @@ def test_a_request_like_an_earlier_one_has_its_own_contents() -> None:
         assert assert_both_agree(asked.SerializeToString())
 
 
+@pytest.mark.parametrize("name", ["7", "8", "", "12", "\u00e4", "id" * 200])
+def test_a_request_like_an_earlier_one_has_its_own_id(name: str) -> None:
+    for version in ("", "2"):
+        asked = request("m", {"x": np.ones(3, np.float32)}, id=name, model_version=version)
+        assert assert_both_agree(asked.SerializeToString())
+
+
+def test_an_id_that_is_no_text_is_left_to_the_message_class() -> None:
+    data = request("m", {"x": np.ones(3, np.float32)}, id="good").SerializeToString()
+    assert assert_both_agree(data)
+    assert request_bytes.read(data.replace(b"good", b"\xff\xff\xff\xff")) is None
+
+
 def test_texts_of_one_length_may_have_other_limits() -> None:
     for each in (texts(b"ab", b""), texts(b"", b"ab"), texts(b"a", b"b")):
         assert assert_both_agree(request("m", {"t": each}).SerializeToString())

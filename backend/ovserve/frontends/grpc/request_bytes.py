@@ -26,14 +26,17 @@ _REMEMBERED_BYTES = 512  # an input without its contents is shorter, of all but 
 
 _REMEMBERED_LAYOUTS = 1024
 _REMEMBERED_GAPS_BYTES = 2048
-_BEGINNING_BYTES = 64  # which tells requests of one length apart, mostly
 
 Data: TypeAlias = bytes | memoryview
 _Head = tuple[str, DType, Shape, int]
+_Span = tuple[int, int]
 
 
 class _Uncommon(Exception):
     """The message class has to read it, or to refuse it."""
+
+
+_UNREADABLE = (_Uncommon, IndexError, UnicodeDecodeError, InvalidInput)
 
 
 class _Place(NamedTuple):
@@ -46,16 +49,16 @@ class _Place(NamedTuple):
     end: int
 
 
-class _Layout(NamedTuple):
-    """All that a request says but the contents of its tensors; `gaps` are its bytes beside those, and where they lie.
+class Layout(NamedTuple):
+    """All that a request says but its id and the contents of its tensors; `gaps` are its bytes beside those.
 
-    Clients send the same gaps again and again.
+    Each with where it lies. Clients send the same gaps again and again.
     """
 
     model: str
     version: int | None
     outputs: frozenset[str] | None
-    id: str
+    id: _Span
     places: list[_Place]
     gaps: list[tuple[int, int, bytes]]
 
@@ -67,15 +70,22 @@ class _Layout(NamedTuple):
         return True
 
     @property
+    def names(self) -> list[str]:
+        """The inputs that the request has."""
+        return [place.name for place in self.places]
+
+    @property
     def is_worth_remembering(self) -> bool:
-        return not self.id and sum(len(gap) for *_, gap in self.gaps) <= _REMEMBERED_GAPS_BYTES
+        return sum(len(gap) for *_, gap in self.gaps) <= _REMEMBERED_GAPS_BYTES
 
     def request(self, data: Data) -> InferRequest:
         inputs = {place.name: Tensor(place.dtype, _array(data, place)) for place in self.places}
-        return InferRequest(self.model, inputs, self.version, self.outputs, self.id)
+        begin, end = self.id
+        request_id = bytes(data[begin:end]).decode() if begin < end else ""
+        return InferRequest(self.model, inputs, self.version, self.outputs, request_id)
 
 
-_layouts: dict[tuple[int, bytes], _Layout] = {}
+_layouts: dict[tuple[int, bytes], Layout] = {}
 
 
 def read(data: Data) -> InferRequest | None:
@@ -84,28 +94,42 @@ def read(data: Data) -> InferRequest | None:
     Nor does it refuse anything: None is for what is wrong too, so that one place says what that is. Numbers are views
     on `data`, copied only where they lie so that their type could not be read in place.
     """
-    key = len(data), bytes(data[:_BEGINNING_BYTES])
-    layout = _layouts.get(key)
     try:
-        if layout is None or not layout.is_of(data):
-            layout = _layout(data)
-            if layout.is_worth_remembering:
-                _remember(key, layout)
-        return layout.request(data)
-    except (_Uncommon, IndexError, UnicodeDecodeError, InvalidInput):
+        return _known_layout(data).request(data)
+    except _UNREADABLE:
         return None
 
 
-def _remember(key: tuple[int, bytes], layout: _Layout) -> None:
+def layout(data: Data) -> Layout | None:
+    """Read all but the id and the contents; None where `read` has none, unless it is only these that are wrong."""
+    try:
+        return _known_layout(data)
+    except _UNREADABLE:
+        return None
+
+
+def _known_layout(data: Data) -> Layout:
+    key = len(data), bytes(data[: data[1] + 2])  # mostly the model's name
+    known = _layouts.get(key)
+    if known is None or not known.is_of(data):
+        known = _layout(data)
+        if known.is_worth_remembering:
+            _remember(key, known)
+    return known
+
+
+def _remember(key: tuple[int, bytes], layout: Layout) -> None:
     if len(_layouts) >= _REMEMBERED_LAYOUTS:
         _layouts.clear()
     _layouts[key] = layout
 
 
-def _layout(data: Data) -> _Layout:
-    texts = {_MODEL_NAME: "", _MODEL_VERSION: "", _ID: ""}
+def _layout(data: Data) -> Layout:
+    texts = {_MODEL_NAME: "", _MODEL_VERSION: ""}
+    request_id: _Span | None = None
     heads: list[_Head] = []
-    contents: list[tuple[int, int]] = []
+    contents: list[_Span] = []
+    between: list[_Span] = []  # the gaps: the id and the contents, in their order
     outputs: list[str] = []
     at, end = 0, len(data)
     while at < end:
@@ -113,9 +137,13 @@ def _layout(data: Data) -> _Layout:
         begin, at = _span(data, at + 1, end)
         if tag == _RAW:
             contents.append((begin, at))
+            between.append((begin, at))
         elif tag == _INPUTS:
             part = bytes(data[begin:at])
             heads.append(_remembered(part) if at - begin <= _REMEMBERED_BYTES else _head(part))
+        elif tag == _ID and request_id is None:
+            request_id = begin, at
+            between.append(request_id)
         elif tag in texts:
             texts[tag] = bytes(data[begin:at]).decode()
         elif tag == _OUTPUTS:
@@ -125,10 +153,10 @@ def _layout(data: Data) -> _Layout:
     model = texts[_MODEL_NAME]
     version = parse_version(texts[_MODEL_VERSION], model)
     places = _places(heads, contents)
-    return _Layout(model, version, frozenset(outputs) or None, texts[_ID], places, _gaps(data, contents))
+    return Layout(model, version, frozenset(outputs) or None, request_id or (0, 0), places, _gaps(data, between))
 
 
-def _places(heads: list[_Head], contents: list[tuple[int, int]]) -> list[_Place]:
+def _places(heads: list[_Head], contents: list[_Span]) -> list[_Place]:
     if len(heads) != len(contents) or len({name for name, *_ in heads}) != len(heads):
         raise _Uncommon
     places = []
@@ -139,9 +167,9 @@ def _places(heads: list[_Head], contents: list[tuple[int, int]]) -> list[_Place]
     return places
 
 
-def _gaps(data: Data, contents: list[tuple[int, int]]) -> list[tuple[int, int, bytes]]:
-    ends = [0, *(end for _, end in contents)]
-    begins = [*(begin for begin, _ in contents), len(data)]
+def _gaps(data: Data, between: list[_Span]) -> list[tuple[int, int, bytes]]:
+    ends = [0, *(end for _, end in between)]
+    begins = [*(begin for begin, _ in between), len(data)]
     return [(end, begin, bytes(data[end:begin])) for end, begin in zip(ends, begins, strict=True) if end < begin]
 
 

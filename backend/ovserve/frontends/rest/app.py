@@ -33,7 +33,7 @@ def make_app(
     for routes in (Statistics, KServe, Repository, SharedMemoryRoutes, Settings, TensorFlowServing):
         app.include_router(routes(doors).router())
     if metrics is not None:
-        app.include_router(MetricsPage(metrics).router())
+        app.include_router(MetricsPage(metrics, doors.probe_threads).router())
     app.include_router(docs_router(app))
     app.add_exception_handler(OVServeError, on_error)
     app.add_exception_handler(HTTPException, on_http_error)

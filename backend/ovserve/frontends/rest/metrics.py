@@ -1,10 +1,12 @@
 """What Prometheus scrapes."""
 
+from concurrent.futures import Executor
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from ovserve.frontends.rest.documents import run
 from ovserve.frontends.rest.routes import add
 from ovserve.metrics import Metrics
 from ovserve.observability.exposition import CONTENT_TYPE
@@ -17,8 +19,9 @@ _PAGE: dict[int | str, dict[str, Any]] = {
 class MetricsPage:
     """One page; a query is ignored."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, threads: Executor) -> None:
         self._metrics = metrics
+        self._threads = threads
 
     def router(self) -> APIRouter:
         router = APIRouter(tags=["metrics"])
@@ -27,4 +30,4 @@ class MetricsPage:
 
     async def show(self, _request: Request) -> Response:
         """All metrics, in Prometheus' text format."""
-        return Response(self._metrics.text(), media_type=CONTENT_TYPE)
+        return Response(await run(self._threads, self._metrics.text), media_type=CONTENT_TYPE)

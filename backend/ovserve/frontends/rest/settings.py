@@ -4,6 +4,7 @@ Source: https://github.com/triton-inference-server/server/blob/main/docs/protoco
 extension_trace.md beside it.
 """
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,7 +12,7 @@ from starlette.responses import Response
 
 from ovserve.errors import InvalidInput
 from ovserve.frontends.rest.answers import json_answer
-from ovserve.frontends.rest.documents import read_document
+from ovserve.frontends.rest.documents import read_document, run
 from ovserve.frontends.rest.doors import Doors
 from ovserve.frontends.rest.json_values import kind_of
 from ovserve.frontends.rest.paths import NAME, VERSION, addressed
@@ -53,22 +54,24 @@ class Settings:
         self._doors.control.check_may_set("log settings")
         document = await read_document(request, self._doors)
         changes = {name: _log_value(name, value) for name, value in document.items()}
-        return json_answer(self._doors.control.log_settings(changes))
+        set_all = partial(self._doors.control.log_settings, changes)
+        return json_answer(await run(self._doors.management_threads, set_all))
 
     async def trace(self, request: Request) -> Response:
         """Which requests are traced."""
-        return self._trace(request, {})
+        return await self._trace(request, {})
 
     async def set_trace(self, request: Request) -> Response:
         """Change which requests are traced."""
         self._doors.control.check_may_set("trace settings")
         document = await read_document(request, self._doors)
-        return self._trace(request, {name: _trace_values(name, value) for name, value in document.items()})
+        return await self._trace(request, {name: _trace_values(name, value) for name, value in document.items()})
 
-    def _trace(self, request: Request, changes: dict[str, tuple[str, ...]]) -> Response:
+    async def _trace(self, request: Request, changes: dict[str, tuple[str, ...]]) -> Response:
         self._doors.control.check_may_set("trace settings")
         name, version = addressed(request) if "name" in request.path_params else ("", None)
-        shown = self._doors.dataplane.trace_settings(changes, name, version).shown()
+        set_all = partial(self._doors.dataplane.trace_settings, changes, name, version)
+        shown = (await run(self._doors.management_threads, set_all)).shown()
         return json_answer({key: [value] if key in _LISTS else value for key, value in shown.items()})
 
 

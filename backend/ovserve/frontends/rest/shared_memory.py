@@ -1,6 +1,7 @@
 """System shared memory over REST: its routes, and the parameters by which tensors refer to it."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -72,7 +73,7 @@ class SharedMemoryRoutes:
 
     async def unregister(self, request: Request) -> Response:
         """Forget a region, or all."""
-        self._doors.memory.unregister(_name(request))
+        await run(self._doors.management_threads, partial(self._doors.memory.unregister, _name(request)))
         return Response()
 
 

@@ -1,5 +1,6 @@
 """What each version has answered, as Triton's clients read it."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -7,6 +8,7 @@ from starlette.responses import Response
 
 from ovserve.dataplane import VersionStatistics
 from ovserve.frontends.rest.answers import json_answer
+from ovserve.frontends.rest.documents import run
 from ovserve.frontends.rest.doors import Doors
 from ovserve.frontends.rest.paths import NAME, VERSION, addressed
 from ovserve.frontends.rest.routes import add
@@ -32,11 +34,13 @@ class Statistics:
 
     async def of_all(self, _request: Request) -> Response:
         """What every version that is served has answered."""
-        return _answer(self._doors.dataplane.statistics("", None))
+        return _answer(await run(self._doors.probe_threads, self._doors.dataplane.statistics))
 
     async def of_model(self, request: Request) -> Response:
         """What a model has answered."""
-        return _answer(self._doors.dataplane.statistics(*addressed(request)))
+        name, version = addressed(request)
+        count = partial(self._doors.dataplane.statistics, name, version)
+        return _answer(await run(self._doors.probe_threads, count))
 
 
 def _answer(found: list[VersionStatistics]) -> Response:

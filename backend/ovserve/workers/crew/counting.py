@@ -1,6 +1,7 @@
 """The counts of all processes together, those too of workers that have died, as far as they had told them."""
 
 import threading
+import time
 import weakref
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -108,8 +109,9 @@ class Counting:
 
     def _ask(self) -> None:
         asked = [worker.begin("count") for worker in self._workers.members]
+        until_s = time.monotonic() + _ANSWER_S
         for pending in asked:
-            pending.get(_ANSWER_S)
+            pending.get(max(0.0, until_s - time.monotonic()))
 
 
 def _summed(families: Sequence[Family]) -> list[Family]:

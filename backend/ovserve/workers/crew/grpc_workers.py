@@ -1,5 +1,6 @@
 """All that `--grpc_workers` adds to the server's own process."""
 
+import sys
 from collections.abc import Mapping, Sequence
 
 from ovserve.config.settings import Settings
@@ -107,6 +108,7 @@ class GrpcWorkers:
             "settings": values.write(self._settings),
             "budget": values.write(self._budgets[number - 2]),
             "level": logs.level(),
+            "path": sys.path,
         }
 
     def _made_takes(self) -> Mapping[str, Take]:

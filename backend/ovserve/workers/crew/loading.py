@@ -17,7 +17,7 @@ from ovserve.workers.letters.conversation import Pending
 class LoadsEverywhere:
     """Calls `load` for this process, and has the workers do the same.
 
-    At the same time or, where compiled models are kept in a folder, after this process has put its model there.
+    At the same time or, where compiled models are kept in a folder, one after the other: two at once would write there.
     A model of which requests come in sequences is loaded here only, for its sequences have to be in one place.
     """
 
@@ -53,7 +53,7 @@ class LoadsEverywhere:
     def _begin(self, part: Part) -> list[Pending]:
         with self._workers.lock:
             lack = [worker for worker in self._workers.members if part.number not in worker.has]
-            return [worker.begin_load(part) for worker in lack]
+            return [worker.begin_load(part) for worker in (lack if self._at_once else lack[:1])]
 
     def _finish(self, part: Part, asked: list[Pending]) -> None:
         """Wait for all workers, those too that have joined meanwhile."""

@@ -14,6 +14,7 @@ from ovserve.workers.letters import values
 from ovserve.workers.letters.conversation import Pending
 from ovserve.workers.letters.described import ToldEntry, ToldVersion, describe
 
+_PHASE_S = 5.0  # in which the server opens or closes whoever does not follow
 _SHOWN = {State.AVAILABLE, State.UNLOADING}
 
 
@@ -70,7 +71,7 @@ class Told:
         """The server has opened, or closes."""
         with self._workers.lock:
             self._phase = phase
-            self._workers.ask_all("phase", phase=phase)
+            self._workers.ask_all("phase", phase=phase, timeout_s=_PHASE_S)
 
     def tell_newcomer(self, worker: Worker) -> None:
         """Tell everything, the lock held; what has gone meanwhile it never had."""

@@ -41,6 +41,7 @@ class Worker:
         self.counts = Counts()
         self._takes = takes
         self._held: dict[int, Servable] = {}
+        self._is_over = False
         self._lock = threading.Lock()
         self.conversation = Conversation(lambda head, tensors: self.process.say(head, tensors))  # noqa: PLW0108 - there is none yet
         self._files, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -88,7 +89,7 @@ class Worker:
     def hold(self, number: int, servable: Servable) -> None:
         """Have a version that is retired not be empty before it is empty there."""
         with self._lock:
-            if number not in self._held:
+            if number not in self._held and not self._is_over:
                 self._held[number] = servable
                 servable.in_flight.__enter__()
 
@@ -114,5 +115,7 @@ class Worker:
         with suppress(OSError):
             self._files.close()
         self._takes.ended(self, how)
+        with self._lock:
+            self._is_over = True
         for number in list(self._held):
             self.let_go(number)

@@ -14,7 +14,7 @@ from ovserve.workers.crew.worker import Worker
 from ovserve.workers.letters.conversation import Head, Pending
 
 # A worker that does not even listen any more is of no use to anybody.
-DEAF_S = 20.0
+DEAF_S = 60.0
 
 Take: TypeAlias = Callable[[Worker, Frame], None]
 

@@ -47,6 +47,7 @@ def _work(channel: Channel, files: socket.socket) -> None:
     if first is None:
         return
     logs.set_level(first.head["level"])
+    sys.path += [place for place in first.head["path"] if place not in sys.path]
     server = ServerSide(channel)
     try:
         member = Member(server, values.read(first.head["settings"]), values.read(first.head["budget"]))

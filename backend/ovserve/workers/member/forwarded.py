@@ -3,7 +3,7 @@
 from ovserve.requests import Caller, InferRequest, InferResponse
 from ovserve.serving.in_flight import InFlight
 from ovserve.serving.only_response import OnlyResponse
-from ovserve.serving.servable import SendResponse
+from ovserve.serving.servable import SendResponse, Streaming
 from ovserve.serving.statistics import Statistics
 from ovserve.tensors import TensorSpec
 from ovserve.workers.letters.described import Described
@@ -42,7 +42,7 @@ class Forwarded:
             self._server.infer(self._number, request, caller, send, streams=streams, admitted=admitted)
 
 
-class ForwardedStreaming(Forwarded):
+class ForwardedStreaming(Forwarded, Streaming):
     """One that is `Streaming` there."""
 
     def infer_stream(
