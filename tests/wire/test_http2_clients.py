@@ -186,6 +186,7 @@ def test_curl_without_a_call_is_told_so(open_door: Callable[..., GrpcDoor]) -> N
     address = open_door().address
     for more, expected in ((["-X", "GET"], "405"), (["-X", "POST", "-d", "{}"], "415")):
         command = ["curl", "-sS", "-m", "60", "--http2-prior-knowledge", "-o", "/dev/null", "-w", "%{http_code}", *more]
-        told = subprocess.run([*command, f"http://{address}/v2"], capture_output=True, text=True, check=True).stdout
+        # It may complain that the server has not waited for its request's end.
+        told = subprocess.run([*command, f"http://{address}/v2"], capture_output=True, text=True, check=False).stdout
         assert told == expected
     assert_serves(address)

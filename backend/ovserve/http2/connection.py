@@ -23,7 +23,9 @@ from ovserve.http2.wire import Wire
 
 # What a client may send of a message before we know how long it is. A message that is longer is let in at once, whole.
 _FIRST_BYTES = 2 << 20
-_MOST_READS = 16  # before it is the next connection's turn
+# Before it is the next connection's turn.
+_MOST_READS = 8
+_MOST_READ_BYTES = 1 << 19
 _COSTLY = 10  # frames that a stream's end by one side counts for
 
 # Unpacking a header block takes long. One that is larger than gRPC's clients send counts as frames that carry nothing.
@@ -46,6 +48,10 @@ class Site(Protocol):
 
     def check(self, head: Head, peer: str) -> None:
         """Raise `Refused` where the call may not be made."""
+        ...
+
+    def let_lead(self) -> None:
+        """Have another thread look after what comes to others, as this one is busy."""
         ...
 
     def arm(self, connection: "Connection", *, to_write: bool) -> None:
@@ -110,6 +116,8 @@ class Connection:
         try:
             reads = 0
             while self._receive_some() and (reads < _MOST_READS or self.wire.holds_more):
+                if not reads:
+                    self._site.let_lead()
                 reads += 1
         except OSError:
             raise Gone from None
@@ -134,7 +142,7 @@ class Connection:
             self._reader.feed(data)
         else:
             call, room = place
-            count = self.wire.receive_into(room)
+            count = self.wire.receive_into(room[:_MOST_READ_BYTES])
             if count is None:
                 return False
             if not count:

@@ -42,8 +42,10 @@ class Pollers:
         self._ready: deque[tuple[int, int]] = deque()  # what came and has not been looked after; the leader's
         self._following = 0
         self._started = 0
+        self._names = 0
+        self._leader = 0
         self.others = HandlerThreads("grpc-answer")
-        self._turns = Turns(self.others, partial(self._let_lead, anyhow=True))
+        self._turns = Turns(self.others, partial(self.let_lead, anyhow=True))
 
     def allow(self, count: int) -> None:
         """Let `count` calls be answered at the same time."""
@@ -92,12 +94,16 @@ class Pollers:
     # Leading: one thread waits for what comes, the others wait to lead
 
     def _work(self) -> None:
+        me = threading.get_ident()
         while True:
             self._lead.acquire()
             with self._lock:
                 self._following -= 1
-            leads = self._look_after_all()
+                self._leader = me
+            while self._leader == me and not self._is_stopped:
+                self._look_after_next()
             with self._lock:
+                leads = self._leader == me
                 ends = self._is_stopped or self._following >= _MOST_FOLLOWERS
                 self._started -= ends
                 self._following += not ends
@@ -109,52 +115,54 @@ class Pollers:
             if ends:
                 return
 
-    def _look_after_all(self) -> bool:
-        """Look after what comes until another thread leads, and return False; True where all is over."""
-        while not self._is_stopped:
-            if not self._ready:
-                self._ready.extend(self._epoll.poll(maxevents=_EVENTS))
-                continue
-            fileno, mask = self._ready.popleft()
-            try:
-                if not self._look_after(fileno, mask):
-                    return False
-            except Exception:
-                logger.exception("a connection ended with an internal error")
-        return True
+    def _look_after_next(self) -> None:
+        if not self._ready:
+            self._ready.extend(self._epoll.poll(maxevents=_EVENTS))
+            return
+        try:
+            self._look_after(*self._ready.popleft())
+        except Exception:
+            logger.exception("a connection ended with an internal error")
 
-    def _let_lead(self, *, anyhow: bool = False) -> bool:
-        """Have another thread lead; False where there are too many threads for that, unless `anyhow`."""
+    def let_lead(self, thread: int = 0, *, anyhow: bool = False) -> bool:
+        """Have another thread lead, if this one does, or the one named.
+
+        False where there are too many threads for that, unless it has to be (`anyhow`).
+        """
         with self._lock:
-            starts = not self._following
-            if starts:
+            if self._leader != (thread or threading.get_ident()):
+                return True
+            if not self._following:
                 if self._started >= _MOST_THREADS and not anyhow:
                     return False
                 self._start_one()
+            self._leader = 0
         self._lead.release()
         return True
 
     def _start_one(self) -> None:
         self._started += 1
         self._following += 1
-        threading.Thread(target=self._work, name="grpc", daemon=True).start()
+        self._names += 1
+        threading.Thread(target=self._work, name=f"grpc_{self._names}", daemon=True).start()
 
-    def _look_after(self, fileno: int, mask: int) -> bool:
-        """Do what has to be done, and tell whether this thread still leads."""
+    def _look_after(self, fileno: int, mask: int) -> None:
         connection = self._connections.get(fileno)
         if connection is None:
             accept = self._listeners.get(fileno)
             if accept is not None:
                 accept()
-            return True
+            return
         if not connection.begin_reading():
-            return True
+            return
         works = self._read(connection, mask)
-        if works and is_quick(connection):
-            return self._turns.take(connection, works)
-        if works is not None:
-            connection.done_reading()
-        return self._do(connection, works) if works else True
+        if works is None:
+            return
+        if works and is_quick(connection) and self._leader == threading.get_ident():
+            self._turns.take(connection, works)
+            return
+        connection.done_reading()
+        self._do(connection, works)
 
     def _read(self, connection: Connection, mask: int) -> Works | None:
         """Read what is there, and return what is to be done about it; None where the connection has ended."""
@@ -169,8 +177,8 @@ class Pollers:
             self._end(connection)
             raise
 
-    def _do(self, connection: Connection, works: Works) -> bool:
-        """Do what may take its time; tell whether this thread still leads."""
+    def _do(self, connection: Connection, works: Works) -> None:
+        """Do what may take its time."""
         last: Work | None = None
         for method, work in works:
             if method.threads is None:
@@ -182,17 +190,13 @@ class Pollers:
                     self.others.submit(last)
                 last = work  # those before it are to begin before it
         if last is None:
-            return True
-        if not self._let_lead():
-            self.others.submit(last)
-            return True
-        begun = perf_counter()
-        try:
+            return
+        if self.let_lead():
+            begun = perf_counter()
             last()
-        except Exception:
-            logger.exception("a call ended with an internal error")
-        note_pace(connection, perf_counter() - begun)
-        return False
+            note_pace(connection, perf_counter() - begun)
+        else:
+            self.others.submit(last)
 
     def _end(self, connection: Connection) -> None:
         fileno = connection.wire.fileno()

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 
@@ -21,7 +22,6 @@ _BACKLOG = 1024
 _ACCEPTED_AT_ONCE = 16
 _MOST_TICK_S = 1.0
 _LEAST_TICK_S = 0.02
-_PAUSE_S = 0.1
 _FAREWELL_S = 1.0  # for a client that broke the rules to read so
 
 logger = get_logger("ovserve.grpc")
@@ -42,6 +42,7 @@ class Server:
         self._methods: dict[str, Method] = {}
         self._pollers = Pollers(self._ended)
         self._listening: list[socket.socket] = []
+        self._paused: list[socket.socket] = []  # that had no file left for who came; the sweep tries again
         self._connections: set[Connection] = set()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -160,6 +161,9 @@ class Server:
         if self._check is not None:
             self._check(head, peer)
 
+    def let_lead(self) -> None:
+        self._pollers.let_lead()
+
     def arm(self, connection: Connection, *, to_write: bool) -> None:
         self._pollers.arm(connection, to_write=to_write)
 
@@ -191,8 +195,12 @@ class Server:
                 return
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
                 logger.warning("no connection can be accepted now", reason=error.strerror)
-            self._stopped.wait(_PAUSE_S)
-        if listening.fileno() >= 0:
+            self._paused.append(listening)
+            return
+        self._listen_again(listening)
+
+    def _listen_again(self, listening: socket.socket) -> None:
+        with suppress(OSError, ValueError):  # it has been closed
             self._pollers.listen_again(listening.fileno())
 
     # What takes too long
@@ -202,6 +210,8 @@ class Server:
         times = (limits.handshake_s, limits.idle_s, limits.keepalive_s, limits.keepalive_timeout_s, limits.age_s)
         tick_s = max(_LEAST_TICK_S, min(_MOST_TICK_S, *(each / 4 for each in times)))
         while not self._stopped.wait(tick_s):
+            while self._paused:
+                self._listen_again(self._paused.pop())
             for connection in self._all():
                 self._look_at(connection, monotonic())
 

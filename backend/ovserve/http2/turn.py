@@ -40,10 +40,11 @@ class Turn:
         self._lock = threading.Lock()
         self._is_over = False
         connection.outbox.collect()
+        self.thread = threading.get_ident()
         self.begun = perf_counter()
 
-    def take(self, others: HandlerThreads) -> bool:
-        """Do what there is time for, and hand the rest to others; False where the turn was broken up."""
+    def take(self, others: HandlerThreads) -> None:
+        """Do what there is time for, and hand the rest to others."""
         connection = self._connection
         done = 0
         while (work := self._next(others)) is not None:
@@ -54,11 +55,10 @@ class Turn:
                 logger.exception("a call ended with an internal error")
         with self._lock:
             if self._is_over:
-                return False
+                return
             self._is_over = True
         note_pace(connection, (perf_counter() - self.begun) / max(1, done))
         self._leave(others)
-        return True
 
     def break_up(self, others: HandlerThreads) -> bool:
         """Let everything but the call that is being answered go on; False where the turn is over."""
@@ -88,9 +88,9 @@ class Turn:
 
 
 class Turns:
-    """The turns that are being taken; `let_lead` has another thread lead."""
+    """The turns that are taken; `let_lead` has another thread lead where this one does."""
 
-    def __init__(self, others: HandlerThreads, let_lead: Callable[[], object]) -> None:
+    def __init__(self, others: HandlerThreads, let_lead: Callable[[int], object]) -> None:
         self._others = others
         self._let_lead = let_lead
         self._turn: Turn | None = None
@@ -98,13 +98,13 @@ class Turns:
         self._is_watched = False
         self._lock = threading.Lock()
 
-    def take(self, connection: Connection, works: Works) -> bool:
-        """Take a turn; False where it was broken up, and another thread leads."""
+    def take(self, connection: Connection, works: Works) -> None:
+        """Take a turn; where it was broken up, another thread leads afterwards."""
         self._turn = turn = Turn(connection, works)
         self._begun += 1
         if not self._is_watched:
             self._have_watched()
-        return turn.take(self._others)
+        turn.take(self._others)
 
     def _have_watched(self) -> None:
         with self._lock:
@@ -118,7 +118,7 @@ class Turns:
             seen, turn = self._begun, self._turn
             sleep(_LOOK_S)
             if turn is not None and perf_counter() - turn.begun > _LONG_S and turn.break_up(self._others):
-                self._let_lead()
+                self._let_lead(turn.thread)
             idle = idle + 1 if seen == self._begun else 0
         with self._lock:
             self._is_watched = False
