@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import grpc
@@ -50,6 +51,13 @@ open(f"{root}/inside-{{os.getpid()}}", "w").close()
 while not os.path.exists("{root}/go"):
     time.sleep(0.01)
 """
+REPEATING = f"""
+sender = requests[0].get_response_sender()
+for step in range(1, 4):
+    sender.send(pb_utils.InferenceResponse([pb_utils.Tensor("y", {python_models.ARRAY} * step)]))
+sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+"""
+DECOUPLED = "model_transaction_policy { decoupled: true }"
 BLS = f"""
 x = pb_utils.Tensor("x", {python_models.ARRAY})
 inner = pb_utils.InferenceRequest(model_name="m", requested_output_names=["y"], inputs=[x]).exec()
@@ -423,13 +431,22 @@ def test_a_worker_that_is_killed_is_replaced_and_harms_nobody_else(two: Callable
 def test_a_version_whose_files_have_changed_since_is_still_served_by_a_new_worker(
     two: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
+    for name, execute, config in (("doubling", python_models.DOUBLE, ""), ("repeating", REPEATING, DECOUPLED)):
+        (tmp_path / name / "1").mkdir(parents=True)
+        (tmp_path / name / "1/model.py").write_text(python_models.source(execute))
+        (tmp_path / name / "config.pbtxt").write_text(f'backend: "python" {config}')
     server = two("--model_control_mode", "explicit", "--load_model", "*")
     (tmp_path / "m/1/model.xml").write_text("<net")
+    for name in ("doubling", "repeating"):
+        (tmp_path / name / "1/model.py").write_text("raise ValueError")
     kill(workers(server)[0])
     wait_until(lambda: server.log.count("worker ready") == 2)
     with each_process(server) as both:
         assert sorted(connections(server).values()) == [1, 1]
         assert [ask(each) for each in both] == [[2, 3], [2, 3]]
+        assert [ask(each, "doubling") for each in both] == [[2, 4], [2, 4]]
+        assert [streamed(each, "repeating") for each in both] == [[[1], [2], [3]]] * 2
+        assert counted(server) == (2, 2, 2, {1: 2})
         both[0].unload_model("m")
         wait_until(lambda: {refusal(each, "m") for each in both} == {GONE.format("m")})
 
@@ -495,6 +512,18 @@ def test_a_worker_that_does_not_listen_keeps_nobody_waiting_for_counts(two: Call
         assert time.monotonic() - begun_s < 30
         os.kill(worker, signal.SIGCONT)
         assert ask(both[1]) == [2, 3]
+
+
+def streamed(of: triton.InferenceServerClient, model: str) -> list[list[float]]:
+    """All responses to one request over a stream."""
+    got: SimpleQueue[Any] = SimpleQueue()
+    of.start_stream(lambda result, error: got.put(error or result))
+    of.async_stream_infer(model, [tensor("x", [1])], enable_empty_final_response=True)
+    found = []
+    while not (result := got.get(timeout=30)).get_response().parameters["triton_final_response"].bool_param:
+        found.append(result.as_numpy("y").tolist())
+    of.stop_stream()
+    return found
 
 
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])

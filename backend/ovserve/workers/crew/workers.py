@@ -100,8 +100,13 @@ class Workers:
                     worker.process.kill()
 
     def stop(self) -> None:
-        """Start none anew from now on."""
-        self._stopping = True
+        """Start none anew from now on, and end those that are no members yet."""
+        with self.lock:
+            self._stopping = True
+            members = self.members
+        for worker in self.all:
+            if worker not in members:
+                worker.process.kill()
 
     # What comes from a worker, in the thread that receives
 
@@ -160,6 +165,8 @@ class Workers:
         """Have it load what the others have, and be one of them when nothing is missing any more."""
         while True:
             with self.lock:
+                if self._stopping:
+                    return
                 loading = self._owner.missing(worker)
                 if not loading:
                     self._owner.joins(worker)

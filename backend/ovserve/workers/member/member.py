@@ -99,6 +99,7 @@ class Member:
             case "answer":
                 self.server.conversation.take_answer(frame)
             case "load":
+                self._mirror.await_load(head["number"])
                 self._crew.run(partial(self._load_one, head))
             case "drain":
                 self._crew.run(partial(self._drain, head))

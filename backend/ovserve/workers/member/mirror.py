@@ -26,17 +26,26 @@ class Mirror:
         self._registry = registry
         self._turns = turns
         self._server = server
+        self._awaited: set[int] = set()  # what is being loaded
         self._loaded: dict[int, Servable] = {}  # and is not served yet
         self._known: weakref.WeakValueDictionary[int, Servable] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
 
-    def put(self, number: int, servable: Servable) -> None:
-        """Have what was loaded, until it is served or dropped."""
+    def await_load(self, number: int) -> None:
+        """Know that something is about to be loaded."""
         with self._lock:
-            self._loaded[number] = servable
+            self._awaited.add(number)
+
+    def put(self, number: int, servable: Servable) -> None:
+        """Have what was loaded, until it is served or dropped; it may have been dropped already."""
+        with self._lock:
+            if number in self._awaited:
+                self._awaited.discard(number)
+                self._loaded[number] = servable
 
     def drop(self, number: int) -> None:
         with self._lock:
+            self._awaited.discard(number)
             self._loaded.pop(number, None)
 
     def served(self) -> Mapping[int, Servable]:
