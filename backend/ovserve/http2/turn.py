@@ -113,15 +113,22 @@ class Turns:
                 threading.Thread(target=self._watch, name="grpc-turns", daemon=True).start()
 
     def _watch(self) -> None:
-        idle = 0
-        while idle < _LOOKS:
+        idle, seen = 0, 0
+        while idle < _LOOKS or not self._may_end(seen):
             seen, turn = self._begun, self._turn
             sleep(_LOOK_S)
             if turn is not None and perf_counter() - turn.begun > _LONG_S and turn.break_up(self._others):
                 self._let_lead(turn.thread)
             idle = idle + 1 if seen == self._begun else 0
+
+    def _may_end(self, seen: int) -> bool:
+        """Tell whether nobody need watch; a turn that begins at this moment sees that, or is seen."""
         with self._lock:
             self._is_watched = False
+            if seen == self._begun:
+                return True
+            self._is_watched = True
+            return False
 
 
 def is_quick(connection: Connection) -> bool:
