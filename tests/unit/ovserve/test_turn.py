@@ -7,11 +7,13 @@ from queue import SimpleQueue
 import grpc
 import pytest
 
+from ovserve.handler_threads import HandlerThreads
 from ovserve.http2.call import Call
 from ovserve.http2.inbox import Message
 from ovserve.http2.limits import Limits
-from ovserve.http2.methods import Streaming
+from ovserve.http2.methods import Streaming, Unary
 from ovserve.http2.server import Server
+from ovserve.http2.turn import Turn
 
 TIMEOUT_S = 60
 IN_FLIGHT = 16
@@ -114,3 +116,34 @@ def test_more_messages_than_may_be_in_flight_all_come_back(port: int) -> None:
     stream.send(*sent)
     assert sorted(stream.take(5000)) == sorted(sent)
     stream.close()
+
+
+class Outgoing:
+    """What a turn does to a connection and its outbox."""
+
+    def __init__(self) -> None:
+        self.outbox = self
+        self.pace_s = self.paced = 0.0
+        self.is_collecting = False
+        self.is_read = False
+
+    def collect(self) -> None:
+        self.is_collecting = True
+
+    def send_collected(self) -> None:
+        self.is_collecting = False
+
+    def done_reading(self) -> None:
+        assert not self.is_collecting
+        self.is_read = True
+
+
+def test_a_turn_broken_up_before_it_began_leaves_nothing_behind() -> None:
+    others = HandlerThreads("other")
+    others.allow(1)
+    connection, done = Outgoing(), threading.Event()
+    turn = Turn(connection, [(Unary(bytes, others), done.set)])
+    assert turn.break_up(others)
+    turn.take(others)
+    assert done.wait(TIMEOUT_S)
+    assert (connection.is_read, connection.is_collecting) == (True, False)
