@@ -77,7 +77,7 @@ def test_who_waits_for_an_answer_is_not_idle(open_door: Open) -> None:
 def test_a_connection_that_is_old_ends_after_its_calls(open_door: Open) -> None:
     with Peer(open_door(age_s=0.2).address) as peer:
         running = peer.open(CALL)
-        peer.send(data(running, message(slow(1500)), ends=True))
+        peer.send(data(running, message(slow(3000)), ends=True))
         peer.wait(lambda: peer.goaways)
         assert not peer.stream(running).over
         assert peer.wait_end(running).status == OK

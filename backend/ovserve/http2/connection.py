@@ -273,7 +273,8 @@ class Connection:
         if len(self.calls) >= self.limits.streams:
             self._refuse_stream(stream, Fault.REFUSED_STREAM)
         elif head.refusal is not None:
-            self._end_at_once(stream, header_blocks.http_refusal(head.refusal), ends=ends)
+            # No gRPC client; to curl a reset behind the answer is a fault. What it goes on sending is passed over.
+            self._end_at_once(stream, header_blocks.http_refusal(head.refusal), ends=True)
         else:
             try:
                 self._begin(stream, head, ends=ends)
