@@ -15,7 +15,6 @@ from http2_peer import (
     FRAME_SIZE_ERROR,
     GOAWAY,
     HEADERS,
-    MAX_FRAME_SIZE,
     PADDED,
     PING,
     PRIORITY,
@@ -113,16 +112,6 @@ def test_a_frame_of_16_megabytes_that_is_no_data_ends_the_connection_before_they
     with Peer(address) as peer:
         on = 3 if kind == HEADERS else 0
         peer.send(b"\xff\xff\xff" + struct.pack(">BBI", kind, 0, on))
-        assert_connection_error(peer, FRAME_SIZE_ERROR)
-
-
-def test_a_frame_longer_than_the_server_allows_ends_the_connection(address: str) -> None:
-    with Peer(address) as peer:
-        assert_well(peer)
-        if peer.theirs.get(MAX_FRAME_SIZE, 0) == (1 << 24) - 1:
-            pytest.skip("no frame is too long")
-        stream = peer.open(CALL)
-        peer.send(b"\xff\xff\xff" + struct.pack(">BBI", DATA, 0, stream))
         assert_connection_error(peer, FRAME_SIZE_ERROR)
 
 
