@@ -40,7 +40,7 @@ class Turn:
         self._lock = threading.Lock()
         self._is_over = False
         connection.outbox.collect()
-        self.thread = threading.get_ident()
+        self._thread = threading.get_ident()
         self.begun = perf_counter()
 
     def take(self, others: HandlerThreads) -> None:
@@ -60,14 +60,19 @@ class Turn:
         note_pace(connection, (perf_counter() - self.begun) / max(1, done))
         self._leave(others)
 
-    def break_up(self, others: HandlerThreads) -> bool:
-        """Let everything but the call that is being answered go on; False where the turn is over."""
+    def break_up(self, others: HandlerThreads, let_lead: Callable[[int], object]) -> bool:
+        """Let everything but the call that is being answered go on; False where the turn is over.
+
+        The thread that takes the turn finds itself led when it comes back, and no sooner: two that lead would leave to
+        each other what has come.
+        """
         with self._lock:
             if self._is_over:
                 return False
             self._is_over = True
-        self._connection.pace_s = _SLOW_S
-        self._leave(others)
+            self._connection.pace_s = _SLOW_S
+            self._leave(others)
+            let_lead(self._thread)
         return True
 
     def _next(self, others: HandlerThreads) -> Work | None:
@@ -117,8 +122,8 @@ class Turns:
         while idle < _LOOKS or not self._may_end(seen):
             seen, turn = self._begun, self._turn
             sleep(_LOOK_S)
-            if turn is not None and perf_counter() - turn.begun > _LONG_S and turn.break_up(self._others):
-                self._let_lead(turn.thread)
+            if turn is not None and perf_counter() - turn.begun > _LONG_S:
+                turn.break_up(self._others, self._let_lead)
             idle = idle + 1 if seen == self._begun else 0
 
     def _may_end(self, seen: int) -> bool:

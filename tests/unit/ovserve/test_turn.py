@@ -143,7 +143,35 @@ def test_a_turn_broken_up_before_it_began_leaves_nothing_behind() -> None:
     others.allow(1)
     connection, done = Outgoing(), threading.Event()
     turn = Turn(connection, [(Unary(bytes, others), done.set)])
-    assert turn.break_up(others)
+    assert turn.break_up(others, lambda _thread: None)
     turn.take(others)
     assert done.wait(TIMEOUT_S)
     assert (connection.is_read, connection.is_collecting) == (True, False)
+
+
+def test_who_takes_a_turn_that_is_broken_up_goes_on_only_when_another_leads() -> None:
+    others = HandlerThreads("other")
+    begun, may_end, leads = threading.Event(), threading.Event(), threading.Event()
+    seen: list[bool] = []
+
+    def work() -> None:
+        begun.set()
+        may_end.wait(TIMEOUT_S)
+
+    def take() -> None:
+        turn.take(others)
+        seen.append(leads.is_set())
+
+    def let_lead(thread: int) -> None:
+        assert thread == threading.main_thread().ident  # who made the turn
+        may_end.set()
+        taker.join(0.1)  # it would come back now, if it did not wait
+        leads.set()
+
+    turn = Turn(Outgoing(), [(Unary(bytes, others), work)])
+    taker = threading.Thread(target=take)
+    taker.start()
+    begun.wait(TIMEOUT_S)
+    assert turn.break_up(others, let_lead)
+    taker.join(TIMEOUT_S)
+    assert seen == [True]
