@@ -66,8 +66,8 @@ class Counting:
     def reading(self) -> readings.Read:
         """Ask all, and make what reads a version."""
         self._ask()
-        workers = self._workers.members
         with self._lock:
+            workers = self._present()
             self._gone_readings = {
                 number: reading for number, reading in self._gone_readings.items() if self._parts.find(number)
             }
@@ -85,17 +85,18 @@ class Counting:
         if self._refusals is None:
             return None
         counts = Counter(self._refusals.read())
-        for worker in self._workers.members:
-            counts.update(worker.counts.refusals)
         with self._lock:
             counts.update(self._gone_refusals)
+            for worker in self._present():
+                counts.update(worker.counts.refusals)
         return counts
 
     def own(self) -> Sequence[Family]:
         """Add up the models' own metrics, gauges too, as of the last reading."""
         with self._lock:
             gone = self._gone_own
-        here = [*self._own.families(), *(family for worker in self._workers.members for family in worker.counts.own)]
+            there = [family for worker in self._present() for family in worker.counts.own]
+        here = [*self._own.families(), *there]
         names = {family.name for family in here}
         return _summed([*here, *(family for family in gone if family.name in names)])
 
@@ -103,9 +104,13 @@ class Counting:
         """Add the requests that workers let in and answered to those of this process."""
         with self._lock:
             gone = self._gone_totals
-        counts = [worker.counts for worker in self._workers.members]
+            counts = [worker.counts for worker in self._present()]
         accepted = here.accepted + gone.accepted + sum(each.accepted for each in counts)
         return Totals(accepted, here.answered + gone.answered + sum(each.answered for each in counts))
+
+    def _present(self) -> list[Worker]:
+        """List those whose counts are not kept for them, the lock held: each is one or the other."""
+        return [worker for worker in self._workers.members if worker not in self._kept]
 
     def _ask(self) -> None:
         asked = [worker.begin("count") for worker in self._workers.members]

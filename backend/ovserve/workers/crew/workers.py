@@ -43,7 +43,7 @@ class Owner(Protocol):
     def joined(self, worker: Worker) -> None: ...
 
     def left(self, worker: Worker) -> None:
-        """It has ended, whatever it had been."""
+        """It has ended, whatever it had been; called before it is no member any more."""
         ...
 
 
@@ -123,13 +123,13 @@ class Workers:
                 self._owner.take(worker, frame)
 
     def ended(self, worker: Worker, how: str) -> None:
+        self._owner.left(worker)
         with self._changed:
             self.members = tuple(each for each in self.members if each is not worker)
             self.all = tuple(each for each in self.all if each is not worker)
             if not self._has_begun and self._failure is None:
                 self._failure = f"worker {worker.number} of --grpc_workers ended with {how} before it was ready"
             self._changed.notify_all()
-        self._owner.left(worker)
         if self._stopping or not self._has_begun:
             return
         joined_s = self._joined_s.pop(worker.number, None)
