@@ -29,6 +29,7 @@ import small_models
 from authority import Authority, replace
 from counts import counted, metrics
 from server_process import ServerProcess, run_ovserve
+from span_collector import SpanCollector
 from tfs_wire import TfsWire
 from worker_processes import OWN_CONNECTION, client, connections, kill, tensor, wait_until, workers
 
@@ -86,30 +87,26 @@ def lay_out(root: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def collector() -> Iterator[SpanCollector]:
+    collector = SpanCollector()
+    yield collector
+    collector.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, collector: SpanCollector) -> Iterator[ServerProcess]:
     """Three processes, in mode explicit, with all that `lay_out` lays out."""
     root = lay_out(tmp_path_factory.mktemp("workers"))
-    flags = (
-        "--model_control_mode",
-        "explicit",
-        "--load_model",
-        "*",
-        "--nireq",
-        str(NIREQ),
-        "--metrics_enable",
-        "--metrics_list",
-        SHOWN,
-    )
+    flags = f"--model_control_mode explicit --load_model * --grpc_workers {WORKERS} --nireq {NIREQ}"
+    shown = f"--metrics_enable --metrics_list {SHOWN} --log_format json --otlp_endpoint {collector.endpoint}"
     made = ServerProcess(
         "--model_repository",
         str(root),
-        *flags,
-        "--grpc_workers",
-        str(WORKERS),
-        "--log_format",
-        "json",
+        *flags.split(),
+        *shown.split(),
         rest=True,
         program=[str(MANY)],
+        env={"OTEL_BSP_SCHEDULE_DELAY": "50"},
     )
     made.root = root
     yield made
@@ -337,6 +334,13 @@ def test_every_so_many_requests_of_all_processes_are_traced(server: ServerProces
         ask(each, request_id="traced-no-more")
     clients[0].get_inference_statistics("m")  # what a worker said before has been heard by now
     assert server.log.count('"traced-') == 2
+
+
+def test_spans_come_from_every_process(clients: Clients, collector: SpanCollector) -> None:
+    for number, each in enumerate(clients):
+        ask(each, request_id=f"span-{number}")
+    wanted = {f"span-{number}" for number in range(WORKERS)}
+    collector.wait(lambda spans: wanted <= {span.attributes.get("ovserve.request_id") for span in spans})
 
 
 # What is counted
