@@ -18,6 +18,7 @@ class Pending:
 
     def __init__(self, number: int, forget: Callable[[int], None]) -> None:
         self.number = number
+        self.is_over = False
         self._forget = forget
         self._answers = SimpleQueue[Frame | None]()
 
@@ -40,6 +41,7 @@ class Pending:
 
     def close(self) -> None:
         """Await no more."""
+        self.is_over = True
         self._forget(self.number)
 
 

@@ -42,12 +42,17 @@ class ServerSide:
         except TooLarge as error:
             raise InferenceFailed(f"{label}: the request is too large: {error}") from error
         try:
-            if not caller.add_callback(lambda: self.say("gone", c=pending.number)):
-                self.say("gone", c=pending.number)
+            if not caller.add_callback(lambda: self._leave(pending)):
+                self._leave(pending)
             while self._take(pending, send, label):
                 pass
         finally:
             pending.close()
+
+    def _leave(self, pending: Pending) -> None:
+        """Tell that the caller has gone; he goes too when he has his answer, which is not told."""
+        if not pending.is_over:
+            self.say("gone", c=pending.number)
 
     def _take(self, pending: Pending, send: SendResponse, label: str) -> bool:
         """Hand on one response, and tell whether others may follow."""
