@@ -24,7 +24,7 @@ def load(**settings: Any) -> "InProcess":
     `plugin_config`, `nireq`, ... Raises pydantic's `ValidationError` for a wrong setting, `CannotStart` where nothing
     can be served; a model that fails among others that load raises when it is used.
     """
-    core = compose(Settings(**settings))
+    core = compose(Settings(**settings).model_copy(update={"grpc_workers": 1}))  # nobody comes through a port
     core.load()
     return InProcess(core)
 

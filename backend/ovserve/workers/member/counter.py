@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from ovserve.dataplane import Totals
 from ovserve.observability.exposition import Family
@@ -15,6 +16,8 @@ from ovserve.workers.member.forwarded import Forwarded
 from ovserve.workers.member.server_side import ServerSide
 
 _PERIOD_S = 1.0
+
+_Mark: TypeAlias = tuple[tuple[int, ...], int, int]
 
 
 class Counter:
@@ -33,15 +36,17 @@ class Counter:
         self._totals = totals
         self._refusals = refusals
         self._own = own
-        self._told: dict[int, Reading] = {}
+        self._told: dict[int, _Mark] = {}
         self._last = Counts()
         self._lock = threading.Lock()
 
     def tell(self) -> None:
         """Tell what the server does not know yet; from any thread."""
         with self._lock:
-            now = {number: _read(servable) for number, servable in self._served().items()}
-            changed = {number: reading for number, reading in now.items() if self._told.get(number) != reading}
+            served = self._served()
+            now = {number: _mark(servable) for number, servable in served.items()}  # before what is read
+            new = [number for number, mark in now.items() if self._told.get(number) != mark]
+            changed = {number: _read(served[number]) for number in new}
             totals = self._totals()
             counts = Counts({}, totals.accepted, totals.answered, dict(self._refusals()), tuple(self._own()))
             if not changed and counts == self._last:
@@ -58,6 +63,11 @@ class Counter:
         pause = threading.Event()
         while not pause.wait(_PERIOD_S):
             self.tell()
+
+
+def _mark(servable: Servable) -> _Mark:
+    """What is another whenever its reading is."""
+    return servable.statistics.mark, servable.in_flight.count, servable.running
 
 
 def _read(servable: Servable) -> Reading:
