@@ -559,10 +559,10 @@ def test_what_is_running_in_any_process_is_answered_before_the_server_ends(
 def test_workers_end_with_the_server_however_that_ends(two: Callable[..., ServerProcess]) -> None:
     server = two()
     (worker,) = workers(server)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # which are for the server
-        os.kill(worker, number)
     with each_process(server) as both:
-        assert [ask(each) for each in both] == [[2, 3], [2, 3]]
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # which are for the server
+            os.kill(worker, number)
+            assert [ask(each) for each in both] == [[2, 3], [2, 3]]
     assert workers(server) == [worker]
     server.process.kill()
     wait_until(lambda: not Path(f"/proc/{worker}").exists() or "Z" in Path(f"/proc/{worker}/stat").read_text())
