@@ -40,6 +40,7 @@ class Call:
         "held",
         "inbox",
         "is_paused",
+        "is_queued",
         "message",
         "metadata",
         "method",
@@ -73,6 +74,7 @@ class Call:
         self.over = False  # the handler has said its last, or there is nobody to hear it
         self.ended = False  # and all of it has been sent
         self.has_head = False
+        self.is_queued = False  # among those whose turn it is to send
         self.pending: deque[Buffer] = deque()
         self.trailers: bytes | None = None
         self.on_room: Callable[[], None] | None = None  # told, outside of locks, when all that was sent has gone out

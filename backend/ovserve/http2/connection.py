@@ -205,7 +205,7 @@ class Connection:
             if call is None:
                 return
             with self.lock:
-                call.window += increment
+                self.outbox.widen_call(call, increment)
             if not increment or call.window > frames.MOST_WINDOW:
                 self._reset(call, Fault.FLOW_CONTROL_ERROR if increment else Fault.PROTOCOL_ERROR)
         self.outbox.pump()

@@ -31,7 +31,7 @@ class Outbox:
         self._out: list[Buffer] = []
         self._collected: list[Buffer] | None = None  # what leaves together, with the last of several answers
         self._control_bytes = 0
-        self._waiting: deque[Call] = deque()
+        self._waiting: deque[Call] = deque()  # with something to send that their own windows allow
         self.unsent_bytes = 0  # of answers that wait for a window
         self.frames_sent = 0  # of DATA
         self._window = frames.FIRST_WINDOW
@@ -49,7 +49,7 @@ class Outbox:
     @property
     def has_unsent(self) -> bool:
         """Whether something waits for the socket or for a window."""
-        return bool(self._out or self._waiting)
+        return bool(self._out or self.unsent_bytes)
 
     # What calls send
 
@@ -75,11 +75,10 @@ class Outbox:
             else:
                 if head:
                     self.emit([head])
-                if not call.pending:
-                    self._waiting.append(call)
                 call.pending.extend(pieces)
                 self.unsent_bytes += size
                 call.trailers = last
+                self._queue(call)
                 self._pump(callbacks)
         tell(callbacks)
 
@@ -152,11 +151,17 @@ class Outbox:
         if self._window > frames.MOST_WINDOW:
             raise ConnectionFault(Fault.FLOW_CONTROL_ERROR, "a window of more than 2^31-1 bytes")
 
+    def widen_call(self, call: Call, increment: int) -> None:
+        """Enlarge a call's window, which may be too much then."""
+        call.window += increment
+        self._queue(call)
+
     def set_call_window(self, size: int, calls: Sequence[Call]) -> None:
         """Change the window that calls begin with, and so that of each; raises a `ConnectionFault`."""
         change, self.call_window = size - self.call_window, size
         for call in calls:
             call.window += change
+            self._queue(call)
         if size > frames.MOST_WINDOW or any(call.window > frames.MOST_WINDOW for call in calls):
             raise ConnectionFault(Fault.FLOW_CONTROL_ERROR, "a window of more than 2^31-1 bytes")
 
@@ -195,8 +200,14 @@ class Outbox:
                 self.emit(out)
         self.pump()
 
+    def _queue(self, call: Call) -> None:
+        """Have a call wait for its turn, if it has something to send and may."""
+        if call.pending and call.window > 0 and not call.is_queued:
+            call.is_queued = True
+            self._waiting.append(call)
+
     def pump(self) -> None:
-        """Send of each call that waits for a window what may be sent, as long as the socket takes it."""
+        """Send of each call that waits for its turn what may be sent, as long as the socket takes it."""
         if not self._waiting:
             return
         callbacks: Callbacks = []
@@ -205,15 +216,14 @@ class Outbox:
         tell(callbacks)
 
     def _pump(self, callbacks: Callbacks) -> None:
-        stuck = 0
-        while stuck < len(self._waiting) and not self._out and not self.is_closed:
+        while self._waiting and self._window > 0 and not self._out and not self.is_closed:
             call = self._waiting.popleft()
+            call.is_queued = False
             if call.ended:
                 continue
             pieces = self._allowed(call)
             if call.pending:
-                self._waiting.append(call)
-                stuck = 0 if pieces else stuck + 1
+                self._queue(call)
             elif call.trailers is not None:
                 pieces.append(self._end_frame(call, call.trailers))
                 callbacks += self._forget(call)
