@@ -1,49 +1,23 @@
 """Those who wait for an answer over HTTP, and the threads in which it is made."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from contextlib import suppress
-from math import inf
 from typing import TypeVar
 
 from starlette.requests import Request
 
 from ovserve.handler_threads import HandlerThreads
+from ovserve.leaving_caller import LeavingCaller
 
 ResultT = TypeVar("ResultT")
 
 
-class HttpCaller:
-    """A `Caller` who goes when the connection does."""
-
-    def __init__(self) -> None:
-        self._gone = False
-        self._callbacks: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
-
-    def time_remaining(self) -> float:
-        return inf
-
-    def add_callback(self, callback: Callable[[], None]) -> bool:
-        with self._lock:
-            if not self._gone:
-                self._callbacks.append(callback)
-            return not self._gone
-
-    def leave(self) -> None:
-        with self._lock:
-            self._gone = True
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
-
-
-async def in_thread(threads: HandlerThreads, request: Request, work: Callable[[HttpCaller], ResultT]) -> ResultT:
+async def in_thread(threads: HandlerThreads, request: Request, work: Callable[[LeavingCaller], ResultT]) -> ResultT:
     """Have `work` done in a thread; its caller leaves when the connection, whose body has been read, ends."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[ResultT] = loop.create_future()
-    caller = HttpCaller()
+    caller = LeavingCaller()
 
     def tell(error: BaseException | None, result: ResultT | None) -> None:
         if done.done():
@@ -73,7 +47,7 @@ async def in_thread(threads: HandlerThreads, request: Request, work: Callable[[H
         watching.cancel()
 
 
-async def _leave_with(request: Request, caller: HttpCaller) -> None:
+async def _leave_with(request: Request, caller: LeavingCaller) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
     caller.leave()

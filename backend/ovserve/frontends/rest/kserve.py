@@ -13,7 +13,7 @@ from ovserve.frontends.extensions import EXTENSIONS
 from ovserve.frontends.rest import infer_request, infer_response, strict_json
 from ovserve.frontends.rest.answers import json_answer, refusal
 from ovserve.frontends.rest.body import decompressed, header_length, read_body
-from ovserve.frontends.rest.caller import HttpCaller, in_thread
+from ovserve.frontends.rest.caller import in_thread
 from ovserve.frontends.rest.doors import Doors
 from ovserve.frontends.rest.model_config_json import model_config_document
 from ovserve.frontends.rest.paths import NAME, VERSION, addressed
@@ -26,6 +26,7 @@ from ovserve.frontends.rest.schemas import (
     answers,
 )
 from ovserve.frontends.rest.watched import watched
+from ovserve.leaving_caller import LeavingCaller
 from ovserve.requests import Door
 from ovserve.seeing.watch import Watch
 from ovserve.tensors import TensorSpec
@@ -119,7 +120,7 @@ class KServe:
         headers = header_length(request)
         body = await read_body(request, self._doors.max_body_bytes, self._doors.patience_s)
 
-        def work(caller: HttpCaller) -> Response:
+        def work(caller: LeavingCaller) -> Response:
             plain = decompressed(body, request.headers.get("content-encoding", ""), self._doors.max_body_bytes)
             text, rest = infer_request.split(plain, headers, name)
             document = strict_json.parse(text)

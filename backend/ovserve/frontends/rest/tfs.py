@@ -24,7 +24,7 @@ from ovserve.errors import (
 from ovserve.frontends.rest import strict_json
 from ovserve.frontends.rest.answers import JSON
 from ovserve.frontends.rest.body import decompressed, read_body
-from ovserve.frontends.rest.caller import HttpCaller, in_thread
+from ovserve.frontends.rest.caller import in_thread
 from ovserve.frontends.rest.doors import Doors
 from ovserve.frontends.rest.paths import NAME, VERSION, decoded, version_of
 from ovserve.frontends.rest.routes import add
@@ -32,6 +32,7 @@ from ovserve.frontends.rest.schemas import answers
 from ovserve.frontends.rest.status import status_of
 from ovserve.frontends.rest.watched import watched
 from ovserve.frontends.tfs import json_predict, metadata, model_status
+from ovserve.leaving_caller import LeavingCaller
 from ovserve.observability.logs import get_logger
 from ovserve.requests import Door
 from ovserve.seeing.watch import Watch
@@ -104,7 +105,7 @@ class TensorFlowServing:
         most = self._doors.max_body_bytes
         body = await read_body(request, most, self._doors.patience_s)
 
-        def work(caller: HttpCaller) -> Response:
+        def work(caller: LeavingCaller) -> Response:
             document = _document(decompressed(body, request.headers.get("content-encoding", ""), most), name)
             specs = self._doors.dataplane.inputs(name, version, caller)
             asked, format_ = json_predict.parse(document, name, version, specs)

@@ -1,6 +1,5 @@
 """What workers hand on to the server: requests of what is served only here, and RPCs that are for the server."""
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,6 +11,7 @@ import numpy as np
 
 from ovserve.engine.crew import Crew
 from ovserve.errors import Cancelled, NotReady, OVServeError
+from ovserve.leaving_caller import LeavingCaller
 from ovserve.observability.logs import get_logger
 from ovserve.processes.channel import Frame, TooLarge
 from ovserve.processes.error_letters import write_error
@@ -33,32 +33,20 @@ _UNAVAILABLE = 14
 logger = get_logger("ovserve.workers")
 
 
-class _Caller:
+class _Caller(LeavingCaller):
     """The one who waits in a worker."""
 
     def __init__(self, left_s: float | None) -> None:
+        super().__init__()
         self._until_s = inf if left_s is None else time.monotonic() + left_s
-        self._gone = False
-        self._callbacks: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
         self.goes_on = SimpleQueue[bool]()  # says of each response but the last whether more are wanted
 
     def time_remaining(self) -> float:
         return max(0.0, self._until_s - time.monotonic())
 
-    def add_callback(self, callback: Callable[[], None]) -> bool:
-        with self._lock:
-            if not self._gone:
-                self._callbacks.append(callback)
-            return not self._gone
-
     def leave(self) -> None:
-        with self._lock:
-            self._gone = True
-            callbacks, self._callbacks = self._callbacks, []
         self.goes_on.put(False)  # noqa: FBT003 - it goes on or not
-        for callback in callbacks:
-            callback()
+        super().leave()
 
 
 class Calls:
