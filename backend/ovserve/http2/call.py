@@ -94,9 +94,6 @@ class Call:
     def peer(self) -> str:
         return self.connection.peer
 
-    def is_active(self) -> bool:
-        return not self.over
-
     def add_callback(self, callback: Callable[[], None]) -> bool:
         """Have `callback` called once when the call ends; False, and it will not be, where it has ended."""
         with self.connection.lock:
@@ -114,9 +111,6 @@ class Call:
     def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
         """End the call with a status; raises what a handler must not catch."""
         raise Refused(code, details)
-
-    def cancel(self) -> None:
-        self.finish(grpc.StatusCode.CANCELLED, "")
 
     # What handlers say; in any thread
 
