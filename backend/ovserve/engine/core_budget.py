@@ -44,7 +44,7 @@ class CoreBudget:
 
     def share(self, config: ModelConfig) -> Share | None:
         """Give the model its streams; None where the user has, or the device is not the CPU."""
-        if config.target_device != "CPU" or config.plugin_config.keys() & _DECIDES or _runs_one_batch(config):
+        if config.target_device != "CPU" or config.plugin_config.keys() & _DECIDES or runs_one_batch(config):
             return None
         most = min(config.nireq or self.cores, self.cores)
         return Share(min(self.idle_streams, most), most)
@@ -58,7 +58,7 @@ class CoreBudget:
         if streams == 0:
             return {**properties, "NUM_STREAMS": 0, "INFERENCE_NUM_THREADS": 1}
         if not properties.keys() & {"PERFORMANCE_HINT", "NUM_STREAMS"}:
-            properties["PERFORMANCE_HINT"] = "LATENCY" if _runs_one_batch(config) else "THROUGHPUT"
+            properties["PERFORMANCE_HINT"] = "LATENCY" if runs_one_batch(config) else "THROUGHPUT"
         if config.target_device == "CPU":
             # Pinned threads of two models meet on one core while another is idle (ADR 0004).
             properties.setdefault("ENABLE_CPU_PINNING", False)
@@ -82,7 +82,7 @@ def divide(budget: CoreBudget, processes: int) -> list[CoreBudget]:
     return [replace(budget, cores=max(1, each + (place < over))) for place in range(processes)]
 
 
-def _runs_one_batch(config: ModelConfig) -> bool:
+def runs_one_batch(config: ModelConfig) -> bool:
     """Tell whether requests come as batches, one at a time: it gets all cores then (ADR 0024)."""
     declared = config.declared
     if declared is None or declared.dynamic_batching is None:

@@ -11,7 +11,7 @@ import openvino as ov
 
 from ovserve.config.model import ModelConfig
 from ovserve.engine.blueprint import Blueprint, draw
-from ovserve.engine.core_budget import CoreBudget, Share, machine_budget
+from ovserve.engine.core_budget import CoreBudget, Share, machine_budget, runs_one_batch
 from ovserve.engine.crowd import Crowd
 from ovserve.engine.devices import pick
 from ovserve.engine.dry_run import DryRun
@@ -28,6 +28,7 @@ from ovserve.engine.reshaper import Reshaper
 from ovserve.engine.slot import Port, Slot
 from ovserve.engine.slots import Compiled, Slots
 from ovserve.engine.specs import ports, read_specs
+from ovserve.engine.stream_queue import StreamQueue
 from ovserve.engine.strings import unpack_string_ports
 from ovserve.engine.wish import Wish
 from ovserve.errors import LoadFailed
@@ -36,6 +37,9 @@ from ovserve.repository.mapping import NameMapping
 from ovserve.tensors import DType, TensorSpec
 
 Places: TypeAlias = tuple[Sequence[Port], Sequence[Port]]
+
+# Waiting for streams, however many those are: until a thread of ours is woken few end (ADR 0032).
+_MOST_SPARE = 4
 
 VERSION: str = ov.get_version()
 
@@ -158,9 +162,8 @@ class Engine:
         own_nodes = {node.get_friendly_name() for node in model.get_ops()} - tensors.keys()
         share = self._budget.share(config)
         compiled = self._compile_at_first(unpack_string_ports(model.clone()), config, share)
-        count = config.nireq or _turns(compiled, share)
-        if not config.nireq and blueprint.wish is not None and any(blueprint.wish.auto.values()):
-            count += 1  # requests on several variants leave gaps that one more fills (ADR 0012)
+        by_request = blueprint.wish is not None and any(blueprint.wish.auto.values())
+        count = config.nireq or _turns(compiled, share) + _spare(compiled, config, by_request=by_request)
 
         def remake() -> ov.Model:
             return unpack_string_ports(shaped(read_again()))
@@ -239,9 +242,20 @@ def _turns(compiled: ov.CompiledModel, share: Share | None) -> int:
     return int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
 
+def _spare(compiled: ov.CompiledModel, config: ModelConfig, *, by_request: bool) -> int:
+    """How many more slots there are than run at once: a stream that is done finds the next request in one of them."""
+    if by_request:
+        return 1  # requests on several variants leave gaps that one more fills (ADR 0012)
+    if config.target_device != "CPU" or runs_one_batch(config):
+        return 0
+    return min(_streams(compiled), _MOST_SPARE)
+
+
 def _with_slots(compiled: ov.CompiledModel, places: Places, count: int) -> Compiled:
-    slots = tuple(Slot(compiled.create_infer_request(), *places) for _ in range(count))
-    return Compiled(slots, max(1, _streams(compiled)))
+    streams = _streams(compiled)
+    queue = StreamQueue(streams) if streams else None
+    slots = tuple(Slot(compiled.create_infer_request(), *places, queue) for _ in range(count))
+    return Compiled(slots, max(1, streams))
 
 
 def _own_shape(blueprint: Blueprint) -> ov.Model:

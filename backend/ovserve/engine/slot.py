@@ -12,6 +12,7 @@ from ovserve.engine import strings
 from ovserve.engine.execution import execution
 from ovserve.engine.reasons import reason
 from ovserve.engine.state import State, Variables
+from ovserve.engine.stream_queue import StreamQueue
 from ovserve.errors import InferenceFailed
 from ovserve.ran import Ran
 from ovserve.tensors import Array, DType, Shape, Tensor
@@ -33,8 +34,15 @@ class Port:
 class Slot:
     """Runs one request at a time; whoever borrows it from the pool has it alone."""
 
-    def __init__(self, request: ov.InferRequest, inputs: Sequence[Port], outputs: Sequence[Port]) -> None:
+    def __init__(
+        self,
+        request: ov.InferRequest,
+        inputs: Sequence[Port],
+        outputs: Sequence[Port],
+        queue: StreamQueue | None = None,
+    ) -> None:
         self._execute = execution(request)
+        self._queue = queue
         self._inputs = inputs
         self._outputs = outputs
         self._feeds = [_Feed(request, *port) for port in enumerate(request.get_compiled_model().inputs)]
@@ -82,19 +90,31 @@ class Slot:
             for port in self._inputs:
                 self._bind(port, inputs[port.name].data)
             bound_ns = perf_counter_ns()
-            given = self._execute()
+            given, waited_ns = self._executed()
             inferred_ns = perf_counter_ns()
+            infer_ns = inferred_ns - bound_ns - waited_ns
             fetched = {
                 port.name: Tensor(port.dtype, _copied(port, given))
                 for port in self._outputs
                 if outputs is None or port.name in outputs
             }
-            return Ran(fetched, inferred_ns - bound_ns, bound_ns - begun_ns, perf_counter_ns() - inferred_ns)
+            return Ran(fetched, infer_ns, bound_ns - begun_ns, perf_counter_ns() - inferred_ns)
         except RuntimeError as error:
             raise InferenceFailed(reason(error)) from error
         finally:
             for feed in self._feeds:
                 feed.let_go()
+
+    def _executed(self) -> tuple[Sequence[Array], int]:
+        """Run, and say how long (ns) the request waited for a stream."""
+        if self._queue is None:
+            return self._execute(), 0
+        place = self._queue.enter()
+        try:
+            given = self._execute()
+        finally:
+            self._queue.leave(place)
+        return given, place.waited_ns
 
     def _bind(self, port: Port, data: Array) -> None:
         if port.dtype is not DType.BYTES:

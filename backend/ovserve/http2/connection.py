@@ -26,6 +26,7 @@ _FIRST_BYTES = 2 << 20
 # Before it is the next connection's turn.
 _MOST_READS = 8
 _MOST_READ_BYTES = 1 << 19
+_LONG_BYTES = 2 << 20  # of a message, which others do not wait for
 _COSTLY = 10  # frames that a stream's end by one side counts for
 
 # Unpacking a header block takes long. One that is larger than gRPC's clients send counts as frames that carry nothing.
@@ -116,7 +117,7 @@ class Connection:
         try:
             reads = 0
             while self._receive_some() and (reads < _MOST_READS or self.wire.holds_more):
-                if not reads:
+                if not reads and self._reader.missing > _LONG_BYTES:
                     self._site.let_lead()
                 reads += 1
         except OSError:

@@ -63,6 +63,11 @@ class FrameReader:
         room = call.inbox.room()
         return None if room is None else (call, room[: self._left])
 
+    @property
+    def missing(self) -> int:
+        """Count the bytes that the message which is being received still needs."""
+        return 0 if self._call is None else self._call.inbox.missing
+
     def received(self, call: Call, count: int) -> None:
         """Know that so many bytes have been received there."""
         self._left -= count

@@ -107,7 +107,7 @@ def test_a_model_that_takes_its_time_has_streams(tmp_path: Path) -> None:
     x = small_models.parameter("x", [512, 512])
     square = ops.matmul(x, ops.constant(np.eye(512, dtype=np.float32)), transpose_a=False, transpose_b=False)
     loaded = load(tmp_path, ov.Model([small_models.named(square, "y")], [x], "square"), cores=2)
-    assert (len(loaded.slots), loaded.slots.streams) == (2, 2)
+    assert (len(loaded.slots), loaded.slots.streams) == (4, 2)
 
 
 @pytest.mark.parametrize(

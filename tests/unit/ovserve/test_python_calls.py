@@ -317,12 +317,14 @@ def test_open_requests_are_bounded(serve: Serve) -> None:
     clients = [Client() for _ in range(most)]
     with ThreadPoolExecutor(most) as threads:
         streams = []
-        for client in clients:
-            streams.append(threads.submit(client.stream, core, "a"))
-            settled(lambda: (servable.in_flight.count, servable.running) == (len(streams), 0))
-        assert f"{most} requests are being answered already" in refusal(core, "a")
-        for client in clients:
-            client.leave()
+        try:
+            for client in clients:
+                streams.append(threads.submit(client.stream, core, "a"))
+                settled(lambda: (servable.in_flight.count, servable.running) == (len(streams), 0))
+            assert f"{most} requests are being answered already" in refusal(core, "a")
+        finally:
+            for client in clients:
+                client.leave()
         assert {type(stream.exception(30)) for stream in streams} == {Cancelled}
 
 

@@ -169,6 +169,7 @@ def test_who_takes_a_turn_that_is_broken_up_goes_on_only_when_another_leads() ->
         leads.set()
 
     turn = Turn(Outgoing(), [(Unary(bytes, others), work)])
+    turn.begun += TIMEOUT_S  # however late the thread starts
     taker = threading.Thread(target=take)
     taker.start()
     begun.wait(TIMEOUT_S)
