@@ -12,7 +12,7 @@ from ovserve.http2.head import Head
 from ovserve.http2.header_blocks import RequestHeads
 from ovserve.http2.inbox import ENCODINGS, Inbox
 from ovserve.http2.messages import FIRST_BYTES
-from ovserve.http2.methods import Method, Streaming
+from ovserve.http2.methods import Method, Streaming, Unary
 from ovserve.http2.patience import Patience
 from ovserve.http2.status import Refused
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Unpacking a header block takes long. One that is larger than gRPC's clients send counts as frames that carry nothing.
 _LARGE_BLOCK_BYTES = 8 << 10
 _BLOCK_BYTES_A_FRAME = 256
+
+_NONE = Unary(lambda _message, _call: b"")  # of a call that is none: never asked
 
 
 class Admission(Protocol):
@@ -43,6 +45,7 @@ class CallHeads:
         self._limits = connection.limits
         self._calls = connection.calls
         self._messages = connection.messages
+        self._refusals = connection.refusals
         self._ends = ends
         self._patience = patience
         self._heads = RequestHeads()
@@ -70,8 +73,7 @@ class CallHeads:
         if len(self._calls) >= self._limits.streams:
             self._ends.refuse(stream, Fault.REFUSED_STREAM)
         elif head.refusal is not None:
-            # No gRPC client; to curl a reset behind the answer is a fault. What it goes on sending is passed over.
-            self._ends.answer(stream, header_blocks.http_refusal(head.refusal), has_ended=True)
+            self._refuse(stream, head, head.refusal, ends=ends)
         else:
             try:
                 self._begin(stream, head, ends=ends)
@@ -79,10 +81,19 @@ class CallHeads:
                 trailers = header_blocks.trailers(refused.code.value[0], refused.details)
                 self._ends.answer(stream, header_blocks.ANSWER + trailers, has_ended=ends)
 
+    def _refuse(self, stream: int, head: Head, status: int, *, ends: bool) -> None:
+        """Tell who is no gRPC client so, once it has sent what it wants to."""
+        block = header_blocks.http_refusal(status)
+        if ends or not self._refusals.has_room:
+            self._ends.answer(stream, block, has_ended=True)
+            return
+        call = self._call(stream, head, _NONE)
+        self._refusals.hold(call, block)
+        self._calls.add(call)
+
     def _begin(self, stream: int, head: Head, *, ends: bool) -> None:
         """Begin a call; raises `Refused`."""
-        outbox = self._connection.outbox
-        self._check_room(head, outbox.unsent_bytes)
+        self._check_room(head, self._connection.outbox.unsent_bytes)
         self._admission.check(head, self._connection.peer)
         method = self._admission.method(head.path)
         if method is None:
@@ -92,14 +103,18 @@ class CallHeads:
                 grpc.StatusCode.UNIMPLEMENTED,
                 f"messages compressed as '{head.encoding[:64]}' are not read, only as {', '.join(sorted(ENCODINGS))}",
             )
-        inbox = Inbox(self._limits.message_bytes, head.encoding)
-        call = Call(self._connection, stream, head, method, inbox)
-        call.granted, call.window = FIRST_BYTES, outbox.call_window
+        call = self._call(stream, head, method)
         if isinstance(method, Streaming):
             call.sink = method.open(call)
         self._calls.add(call)
         if ends:
             self._messages.end(call)
+
+    def _call(self, stream: int, head: Head, method: Method) -> Call:
+        inbox = Inbox(self._limits.message_bytes, head.encoding)
+        call = Call(self._connection, stream, head, method, inbox)
+        call.granted, call.window = FIRST_BYTES, self._connection.outbox.call_window
+        return call
 
     def _check_room(self, head: Head, unsent_bytes: int) -> None:
         if head.size > self._limits.metadata_bytes:
@@ -127,5 +142,5 @@ class CallHeads:
             self._ends.reset(call, Fault.STREAM_CLOSED)
         elif not ends:
             self._ends.reset(call, Fault.PROTOCOL_ERROR)
-        elif not call.over:
-            self._messages.end(call)
+        else:
+            self._messages.data_ends(call, ends=True)

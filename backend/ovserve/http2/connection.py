@@ -1,6 +1,7 @@
 """One connection: read by one thread at a time, from its greeting to its end (RFC 9113, sections 3 and 5)."""
 
 import threading
+from math import inf
 from time import monotonic
 from typing import Protocol, TypeAlias
 
@@ -18,6 +19,7 @@ from ovserve.http2.methods import Method, Work
 from ovserve.http2.open_calls import OpenCalls
 from ovserve.http2.outbox import Outbox
 from ovserve.http2.patience import Patience
+from ovserve.http2.refusals import Refusals
 from ovserve.http2.wire import Wire
 
 # Before it is the next connection's turn.
@@ -68,7 +70,8 @@ class Connection:
         self.outbox = Outbox(wire, self.lock, self.calls.forget, self._want_to_write)
         patience = Patience()
         self._ends = Ends(self.lock, self.calls, self.outbox, patience)
-        self.messages = Messages(self.lock, self.calls, self.outbox, self._ends, self._work)
+        self.refusals = Refusals(self._ends)
+        self.messages = Messages(self.lock, self.calls, self.outbox, self._ends, self.refusals, work=self._work)
         heads = CallHeads(self, site, self._ends, patience)
         control = ControlFrames(self.lock, self.calls, self.outbox, self._ends, patience)
         self._reader = FrameReader(self.greet, heads, self.messages, control, patience)
@@ -189,6 +192,7 @@ class Connection:
 
     def end_calls(self) -> None:
         """End every call that is still there."""
+        self.refusals.say_late(inf)
         for call in self.calls:
             call.finish(grpc.StatusCode.UNAVAILABLE, "the server has stopped")
 

@@ -13,6 +13,7 @@ from ovserve.http2.inbox import Message
 from ovserve.http2.methods import Method, Work
 from ovserve.http2.open_calls import OpenCalls
 from ovserve.http2.outbox import Outbox
+from ovserve.http2.refusals import Refusals
 from ovserve.http2.status import Refused
 from ovserve.http2.unary import UnaryWork
 
@@ -24,12 +25,20 @@ class Messages:
     """The messages of one connection; `work` is told what is to be done."""
 
     def __init__(
-        self, lock: Lock, calls: OpenCalls, outbox: Outbox, ends: Ends, work: Callable[[Method, Work], None]
+        self,
+        lock: Lock,
+        calls: OpenCalls,
+        outbox: Outbox,
+        ends: Ends,
+        refusals: Refusals,
+        *,
+        work: Callable[[Method, Work], None],
     ) -> None:
         self._lock = lock
         self._calls = calls
         self._outbox = outbox
         self._ends = ends
+        self._refusals = refusals
         self._work = work
         self._window = frames.MOST_WINDOW
 
@@ -73,6 +82,7 @@ class Messages:
     def data_ends(self, call: Call, *, ends: bool) -> None:
         if call.over:
             call.remote_ended = call.remote_ended or ends
+            self._refusals.data_ended(call)
         elif ends:
             self.end(call)
         else:
