@@ -68,8 +68,7 @@ def run(settings: Settings) -> int:
         for door in doors:
             door.server.follow()
         with core.following(), core.sequencing.cleaning():
-            for door in doors:
-                print(f"ovserve: {door.protocol} on {', '.join(door.addresses)}", flush=True)
+            _tell_started(core, doors)
             while events.get() is not Event.STOP:
                 if settings.control_mode != "none":
                     core.reconciler.dirty.set()
@@ -106,6 +105,12 @@ def _listen(core: Core) -> list[_Door]:
         doors.append(_rest(core, 0 if settings.rest_port == "auto" else settings.rest_port, certificates))
     for door in doors:
         door.server.start()
+    return doors
+
+
+def _tell_started(core: Core, doors: Sequence[_Door]) -> None:
+    """Tell the log and whoever started us that requests are answered, and where."""
+    settings = core.settings
     where = {door.protocol.rpartition(" ")[2].lower(): door.addresses for door in doors}
     logger.info(
         "started",
@@ -115,7 +120,8 @@ def _listen(core: Core) -> list[_Door]:
         tls=settings.tls_cert is not None,
         keys=core.keys is not None,
     )
-    return doors
+    for door in doors:
+        print(f"ovserve: {door.protocol} on {', '.join(door.addresses)}", flush=True)
 
 
 def _grpc(core: Core, port: int, certificates: Certificates | None) -> _Door:

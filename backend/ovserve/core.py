@@ -2,12 +2,13 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ovserve.config.metrics import SHOWN
+from ovserve.config.model import ModelConfig
 from ovserve.config.ovms_json import read_config
 from ovserve.config.settings import Settings
 from ovserve.control import Control, IndexRow
@@ -19,6 +20,7 @@ from ovserve.metrics import Metrics
 from ovserve.observability.logs import get_logger
 from ovserve.pipelines.upkeep import Upkeep
 from ovserve.repository.source import Source
+from ovserve.repository.uploads import Uploads
 from ovserve.security.key_file import make_keys
 from ovserve.security.keys import Keys
 from ovserve.seeing import request_log
@@ -26,6 +28,7 @@ from ovserve.serving.decoding_turns import make_decoding_turns
 from ovserve.serving.following import Following
 from ovserve.serving.host import Hosts
 from ovserve.serving.loader import load_version
+from ovserve.serving.loads import LoadVersion
 from ovserve.serving.own_metrics import OwnMetrics
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Registry
@@ -129,12 +132,7 @@ def _causes(rows: Sequence[IndexRow]) -> str:
 
 def compose(settings: Settings) -> Core:
     """Make the objects; nothing is loaded and nothing listens yet. Raises `CannotStart`."""
-    for sentence in settings.without_effect:
-        logger.warning(sentence)
-    if settings.grpc_workers > 1 and not settings.port:
-        logger.warning("--grpc_workers has no effect: --port 0 turns gRPC off")
-    if settings.log_requests:
-        request_log.switch(on=True)
+    _begin_log(settings)
     keys = make_keys(settings.api_key_file, os.environ.get(_ONE_KEY))
     budget, *others = divide(machine_budget(settings.cores), settings.processes)
     engine, turns = make_engine(settings, budget), make_decoding_turns(budget.cores)
@@ -142,49 +140,72 @@ def compose(settings: Settings) -> Core:
         settings = settings.model_copy(update={"target_device": engine.pick_device()})
     own_metrics = OwnMetrics()
     workers = GrpcWorkers(settings, others, None if keys is None else keys.refusals, own_metrics)
-    registry = workers.registry
+    registry, told = workers.registry, workers.told
     source = make_source(settings)
     uploads = make_uploads(settings, source) if settings.control_mode == "explicit" else None
     spans = make_spans(settings)
-    dataplane = DataPlane(
-        registry,
+    dataplane = _dataplane(settings, workers, spans)
+    sequencing = Sequencing(settings.sequence_cleaner_poll_wait_minutes * _MINUTE_S)
+    load = partial(load_version, engine, turns, hosts=Hosts(dataplane, own_metrics), sequencing=sequencing)
+    settle = Upkeep(registry, turns).follow
+    reconciler = _reconciler(settings, registry, uploads, source, load=workers.loading(load), settle=settle)
+    # Every door checks the keys.
+    may_manage = settings.is_local or settings.allow_remote_management or keys is not None
+    return Core(
+        settings=settings,
+        registry=registry,
+        dataplane=dataplane,
+        control=Control(registry, reconciler, uploads, is_open=may_manage, log_changed=told.log),
+        shared_memory=SharedMemory(is_open=may_manage, added=told.region, removed=told.no_region),
+        source=source,
+        reconciler=reconciler,
+        workers=workers,
+        keys=keys,
+        metrics=_metrics(settings, partial(Metrics, registry, workers.counting)),
+        spans=spans,
+        sequencing=sequencing,
+    )
+
+
+def _begin_log(settings: Settings) -> None:
+    for sentence in settings.without_effect:
+        logger.warning(sentence)
+    if settings.grpc_workers > 1 and not settings.port:
+        logger.warning("--grpc_workers has no effect: --port 0 turns gRPC off")
+    if settings.log_requests:
+        request_log.switch(on=True)
+
+
+def _dataplane(settings: Settings, workers: GrpcWorkers, spans: "Spans | None") -> DataPlane:
+    return DataPlane(
+        workers.registry,
         strict_readiness=settings.strict_readiness,
         load_wait_seconds=settings.load_wait_seconds,
         spans=None if spans is None else spans.record,
         tracer=workers.tracer,
         counting=workers.counting.reading,
     )
-    sequencing = Sequencing(settings.sequence_cleaner_poll_wait_minutes * _MINUTE_S)
-    load = partial(load_version, engine, turns, hosts=Hosts(dataplane, own_metrics), sequencing=sequencing)
-    reconciler = Reconciler(
+
+
+def _reconciler(
+    settings: Settings,
+    registry: Registry,
+    uploads: Uploads | None,
+    source: Source,
+    *,
+    load: LoadVersion,
+    settle: Callable[[Mapping[str, ModelConfig]], None],
+) -> Reconciler:
+    """Follow the source, or, where clients choose what is loaded, only what they upload and load."""
+    return Reconciler(
         uploads or source,
-        workers.loading(load),
+        load,
         registry,
         follows=uploads is None,
         retries=settings.control_mode in {"watch", "poll"},
         chosen=(ALL,) if uploads is None else settings.load_model,
-        settle=Upkeep(registry, turns).follow,
+        settle=settle,
         loads_at_once=settings.model_load_thread_count,
-    )
-    # Every door checks the keys.
-    may_manage = settings.is_local or settings.allow_remote_management or keys is not None
-    told = workers.told
-    control = Control(registry, reconciler, uploads, is_open=may_manage, log_changed=told.log)
-    shared_memory = SharedMemory(is_open=may_manage, added=told.region, removed=told.no_region)
-    metrics = _metrics(settings, partial(Metrics, registry, workers.counting))
-    return Core(
-        settings,
-        registry,
-        dataplane,
-        control,
-        shared_memory,
-        source,
-        reconciler,
-        workers,
-        keys,
-        metrics,
-        spans,
-        sequencing,
     )
 
 

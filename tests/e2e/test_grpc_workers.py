@@ -556,13 +556,20 @@ def test_what_is_running_in_any_process_is_answered_before_the_server_ends(
     assert (last["event"], last["requests"], last["answered"]) == ("stopped", len(before) + 2, len(before) + 2)
 
 
+def test_the_log_says_started_when_all_processes_answer(two: Callable[..., ServerProcess]) -> None:
+    server = two("--log_format", "json")
+    wait_until(lambda: '"started"' in server.log)
+    events = [json.loads(line)["event"] for line in server.log.splitlines()]
+    assert events.index("worker ready") < events.index("version available") < events.index("started")
+
+
 def test_workers_end_with_the_server_however_that_ends(two: Callable[..., ServerProcess]) -> None:
     server = two()
     (worker,) = workers(server)
     with each_process(server) as both:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # which are for the server
             os.kill(worker, number)
-            assert [ask(each) for each in both] == [[2, 3], [2, 3]]
+        assert [ask(each) for each in both] == [[2, 3], [2, 3]]
     assert workers(server) == [worker]
     server.process.kill()
     wait_until(lambda: not Path(f"/proc/{worker}").exists() or "Z" in Path(f"/proc/{worker}/stat").read_text())

@@ -182,10 +182,12 @@ def test_curl_is_answered(where: Where, tmp_path: Path, count: int) -> None:
 
 
 @pytest.mark.skipif(not has_http2(), reason="there is no curl that speaks HTTP/2")
-def test_curl_without_a_call_is_told_so(open_door: Callable[..., GrpcDoor]) -> None:
-    # Without a body: curl 7.88 may wait for ever where the answer comes before it has sent one.
+def test_curl_without_a_call_is_told_so(open_door: Callable[..., GrpcDoor], tmp_path: Path) -> None:
     address = open_door().address
-    for more, expected in ((["-X", "GET"], "405"), (["-X", "POST"], "415")):
+    (tmp_path / "large").write_bytes(b"x" * 1_000_000)
+    bodies = ([], ["-d", "{}"], ["--data-binary", f"@{tmp_path / 'large'}"])
+    asked = [(["-X", "GET"], "405"), *((["-X", "POST", *body], "415") for body in bodies)]
+    for more, expected in asked:
         command = ["curl", "-sS", "-m", "60", "--http2-prior-knowledge", "-o", "/dev/null", "-w", "%{http_code}", *more]
         told = subprocess.run([*command, f"http://{address}/v2"], capture_output=True, text=True, check=True).stdout
         assert told == expected

@@ -30,6 +30,7 @@ from http2_peer import (
     data,
     frame,
     message,
+    reset,
 )
 from http2_verdicts import assert_connection_error, assert_stream_error
 
@@ -244,6 +245,54 @@ def test_what_is_unusual_is_answered(address: str, fields: list[Field]) -> None:
 def test_another_content_type_is_answered_with_415(address: str, kind: str | None) -> None:
     with Peer(address) as peer:
         assert peer.ask(call(content_type=kind), GOOD).http_status == 415
+        assert_well(peer)
+
+
+def test_a_refusal_waits_for_the_end_of_the_body(address: str) -> None:
+    with Peer(address) as peer:
+        stream = peer.open(call(content_type="text/plain"))
+        peer.send(data(stream, b"x"))
+        peer.round_trip()
+        assert not peer.stream(stream).blocks
+        peer.send(data(stream, b"y", ends=True))
+        assert peer.wait_end(stream).http_status == 415
+        assert_well(peer)
+
+
+def test_a_refusal_waits_for_the_trailers_behind_a_body(address: str) -> None:
+    with Peer(address) as peer:
+        stream = peer.open(call(content_type="text/plain"))
+        peer.send(data(stream, b"x"), peer.headers(stream, [("x", "y")], ends=True))
+        assert peer.wait_end(stream).http_status == 415
+        assert_well(peer)
+
+
+def test_a_refusal_does_not_wait_for_the_end_of_a_large_body(address: str) -> None:
+    with Peer(address) as peer:
+        stream = peer.open(call(content_type="text/plain"))
+        for _ in range(70):
+            peer.send(data(stream, b"x" * 16000))
+        assert peer.wait_end(stream).http_status == 415
+        assert peer.stream(stream).reset is None
+        peer.send(data(stream, b"x" * 16000, ends=True))
+        assert_well(peer)
+
+
+def test_a_refusal_does_not_wait_long_for_a_body(address: str) -> None:
+    with Peer(address) as peer:
+        assert peer.wait_end(peer.open(call(content_type="text/plain"))).http_status == 415
+        assert_well(peer)
+
+
+def test_only_so_many_refusals_wait(address: str) -> None:
+    with Peer(address) as peer:
+        streams = [peer.open(call(content_type="text/plain")) for _ in range(150)]
+        peer.round_trip()
+        assert sum(peer.stream(each).over for each in streams) == 50
+        for each in streams[:60]:
+            peer.send(reset(each))
+        for each in streams[60:]:
+            assert peer.wait_end(each).http_status == 415
         assert_well(peer)
 
 

@@ -3,9 +3,14 @@
 The bindings set themselves up at first use, behind a lock that they take while holding the GIL and under which they
 want the GIL again: two threads that read a tensor's `data` for the first time at once wait for each other for ever
 (seen with OpenVINO 2026.4.1: the process stands still, with `npy_api` and `__cxa_guard_acquire` on the stacks).
+
+And each core's CPU plug-in gives the thread that makes it an alternate stack for signals, of 8 KiB and what one signal
+takes there, which is 3 KiB with AVX-512 and 11 KiB with AMX. In the main thread three signals at the same instant, with
+AMX two, would end the process (SIGSEGV). So it is made in a thread that hears no signals.
 """
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import openvino as ov
@@ -18,12 +23,17 @@ _done = threading.Event()
 
 
 def settle(core: ov.Core) -> None:
-    """Walk once, in one thread, through every call that requests make; a second call costs nothing."""
-    with _lock:
-        if not _done.is_set():
-            _touch_tensors()
-            _touch_requests(core)
-            _done.set()
+    """Make a core's CPU plug-in, and walk once, in one thread, through every call that requests make."""
+    with _lock, ThreadPoolExecutor(1, thread_name_prefix="settle") as executor:
+        executor.submit(_settle, core).result()
+
+
+def _settle(core: ov.Core) -> None:
+    core.get_property("CPU", "FULL_DEVICE_NAME")
+    if not _done.is_set():
+        _touch_tensors()
+        _touch_requests(core)
+        _done.set()
 
 
 def _touch_tensors() -> None:

@@ -143,11 +143,11 @@ class Call:
 
     def resume(self) -> None:
         """Let the client send again."""
-        self.connection.resume(self)
+        self.connection.messages.resume(self)
 
     def release(self, count: int) -> None:
         """Know that a message of so many bytes is no longer held for its turn."""
-        self.connection.release(self, count)
+        self.connection.calls.release(self, count)
 
     def end_callbacks(self) -> list[Callable[[], None]]:
         """Take what is to be called at the end; under the connection's lock."""

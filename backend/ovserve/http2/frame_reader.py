@@ -1,5 +1,6 @@
 """Bytes -> frames, however they are cut into pieces (RFC 9113, sections 3.4, 4 and 6.10)."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from ovserve.http2 import frames
@@ -13,18 +14,14 @@ _LEAST_GOAWAY_BYTES = 8
 _KNOWN = frozenset(range(frames.CONTINUATION + 1))
 
 
-class Frames(Protocol):
-    """Takes what is read; may raise a `ConnectionFault`."""
-
-    def greet(self) -> None:
-        """Know that the client speaks HTTP/2."""
-        ...
-
-    def frame(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        """Take a frame of a known kind that is not DATA nor part of a header block."""
-        ...
+class HeaderBlocks(Protocol):
+    """Takes header blocks, each whole; may raise a `ConnectionFault`."""
 
     def header_block(self, stream: int, block: bytes, *, ends: bool) -> None: ...
+
+
+class Data(Protocol):
+    """Takes DATA; may raise a `ConnectionFault`."""
 
     def data_begins(self, stream: int, length: int) -> Call | None:
         """Say whose the DATA is that follows; None where nobody wants it."""
@@ -39,11 +36,25 @@ class Frames(Protocol):
     def data_ends(self, call: Call, *, ends: bool) -> None: ...
 
 
-class FrameReader:
-    """Reads one connection. DATA is passed on as it comes, every other frame whole."""
+class Others(Protocol):
+    """Takes every other frame of a known kind; may raise a `ConnectionFault`."""
 
-    def __init__(self, taker: Frames, patience: Patience) -> None:
-        self._taker = taker
+    def frame(self, kind: int, flags: int, stream: int, payload: bytes) -> None: ...
+
+
+class FrameReader:
+    """Reads one connection. DATA is passed on as it comes, every other frame whole.
+
+    `greet` is called once the client speaks HTTP/2.
+    """
+
+    def __init__(
+        self, greet: Callable[[], None], blocks: HeaderBlocks, data: Data, others: Others, patience: Patience
+    ) -> None:
+        self._greet = greet
+        self._blocks = blocks
+        self._data = data
+        self._others = others
         self._patience = patience
         self._rest = b""
         self._is_greeted = False
@@ -71,7 +82,7 @@ class FrameReader:
     def received(self, call: Call, count: int) -> None:
         """Know that so many bytes have been received there."""
         self._left -= count
-        self._taker.data_in_place(call, count)
+        self._data.data_in_place(call, count)
         self._end_if_done()
 
     def feed(self, data: bytes) -> None:
@@ -129,7 +140,7 @@ class FrameReader:
         if len(data) < size:
             return 0
         self._is_greeted = True
-        self._taker.greet()
+        self._greet()
         return size
 
     def _check_turn(self, kind: int, flags: int, stream: int) -> None:
@@ -149,7 +160,7 @@ class FrameReader:
         self._padding_left = max(0, padding - 1)
         if not self._left and not self._ends:
             self._patience.spend()
-        self._call = self._taker.data_begins(stream, length)
+        self._call = self._data.data_begins(stream, length)
         self._end_if_done()
 
     def _payload(self, data: bytes, at: int, end: int) -> int:
@@ -159,7 +170,7 @@ class FrameReader:
             self._left -= count
             call = self._call
             if call is not None and not call.over:
-                self._taker.data(call, data, at, at + count)
+                self._data.data(call, data, at, at + count)
             at += count
         if not self._left:
             count = min(self._padding_left, end - at)
@@ -173,19 +184,19 @@ class FrameReader:
             return
         call, self._call = self._call, None
         if call is not None:
-            self._taker.data_ends(call, ends=self._ends)
+            self._data.data_ends(call, ends=self._ends)
 
     def _frame(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         if kind == frames.HEADERS:
             block = _without_padding(flags, payload)
             if flags & frames.END_HEADERS:
-                self._taker.header_block(stream, block, ends=bool(flags & frames.END_STREAM))
+                self._blocks.header_block(stream, block, ends=bool(flags & frames.END_STREAM))
             else:
                 self._block = (stream, bool(flags & frames.END_STREAM), bytearray(block))
         elif kind == frames.CONTINUATION:
             self._continue(flags, payload)
         else:
-            self._taker.frame(kind, flags, stream, payload)
+            self._others.frame(kind, flags, stream, payload)
 
     def _continue(self, flags: int, payload: bytes) -> None:
         if self._block is None:
@@ -197,7 +208,7 @@ class FrameReader:
             raise ConnectionFault(Fault.ENHANCE_YOUR_CALM, "a header block without end")
         if flags & frames.END_HEADERS:
             self._block = None
-            self._taker.header_block(stream, bytes(block), ends=ends)
+            self._blocks.header_block(stream, bytes(block), ends=ends)
 
 
 def _without_padding(flags: int, payload: bytes) -> bytes:

@@ -14,11 +14,13 @@ from ovserve.http2.frames import Fault, StreamFault
 
 Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 
+TIMEOUT = b"grpc-timeout"
+
 _UNITS_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 _MOST_DIGITS = 8
 _FIELD_BYTES = 32  # what a field counts for beside its name and value (RFC 9113, 6.5.2)
 _OF_CONNECTION = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
-_OF_PROTOCOL = {b"te", b"content-type", b"grpc-timeout", b"grpc-encoding", b"grpc-accept-encoding", b"content-length"}
+_OF_PROTOCOL = {b"te", b"content-type", TIMEOUT, b"grpc-encoding", b"grpc-accept-encoding", b"content-length"}
 _PSEUDO = {b":method", b":scheme", b":path", b":authority"}
 _BINARY = b"-bin"
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")  # RFC 9110, 5.6.2, in lower case
@@ -38,6 +40,10 @@ class Head:
     metadata: Metadata
     refusal: int | None
     size: int
+
+    def within(self, timeout: bytes) -> "Head":
+        """Return the same head with another time, as its field says it; raises a `StreamFault`."""
+        return Head(self.path, _timeout_s(timeout), self.encoding, self.metadata, self.refusal, self.size)
 
 
 def read(fields: Iterable[tuple[bytes, bytes]]) -> Head:
@@ -65,7 +71,7 @@ def read(fields: Iterable[tuple[bytes, bytes]]) -> Head:
         raise StreamFault(Fault.PROTOCOL_ERROR, "a request needs :method, :scheme and :path")
     return Head(
         pseudo[b":path"].decode("latin-1"),
-        _timeout_s(protocol.get(b"grpc-timeout")),
+        _timeout_s(protocol.get(TIMEOUT)),
         protocol.get(b"grpc-encoding", b"identity").decode("latin-1"),
         tuple(metadata),
         _refusal(pseudo[b":method"], protocol.get(b"content-type", b"")),

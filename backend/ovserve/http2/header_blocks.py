@@ -7,17 +7,16 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import quote
 
-import hpack
 from hpack import HPACKError
 
 from ovserve.http2 import head
+from ovserve.http2.field_reader import Field, FieldReader
 from ovserve.http2.frames import ConnectionFault, Fault
 from ovserve.http2.head import Head
+from ovserve.http2.remembered_heads import RememberedHeads
 
 _MOST_LIST_BYTES = 1 << 18  # unpacked; a connection whose block is larger ends
-_REMEMBERED = 64
 
-_STATIC = 0x80  # the first bit of a field that is in a table, name and value
 _STATUS_200 = b"\x88"
 NO_TABLE = b"\x20"  # begins a block: from here on the table has room for nothing
 _LONG = 0x7F
@@ -27,39 +26,58 @@ _PRINTABLE = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 class RequestHeads:
     """The requests' heads of one connection, in the order in which they come.
 
-    Clients send the same fields again and again, and then each is but its number in the table: a block of nothing else
-    means the same as long as the table does not change.
+    Clients send the same again and again. Equal blocks mean the same as long as the table does not change, and equal
+    fields always, of which the time until the deadline, that differs each time, is looked at by itself.
     """
 
     def __init__(self) -> None:
-        self._decoder = hpack.Decoder(_MOST_LIST_BYTES)
-        self._remembered: dict[bytes, Head] = {}
+        self._fields = FieldReader(_MOST_LIST_BYTES)
+        self._of_blocks: RememberedHeads[bytes] = RememberedHeads()
+        self._of_fields: RememberedHeads[tuple[object, ...]] = RememberedHeads()
 
     def read(self, block: bytes) -> Head:
         """Read a block; raises a `ConnectionFault` where the table is lost, and a `StreamFault`."""
-        known = self._remembered.get(block)
+        known = self._of_blocks.get(block)
         if known is not None:
             return known
-        fields = self._decoded(block)
-        found_in_table = min(block, default=0) >= _STATIC
-        if not found_in_table or len(self._remembered) >= _REMEMBERED:
-            self._remembered.clear()
-        read = head.read(fields)
-        if found_in_table:
-            self._remembered[block] = read
+        read = self._made_out(self._read(block))
+        if not self._fields.changed:
+            self._of_blocks.keep(block, read, len(block))
         return read
+
+    def _made_out(self, fields: list[Field]) -> Head:
+        key, timeout = _parted(fields)
+        known = self._of_fields.get(key)
+        if known is None:
+            read = head.read(fields)
+            self._of_fields.keep(key, read, read.size)
+            return read
+        return known if timeout is None else known.within(timeout)
 
     def read_trailers(self, block: bytes) -> None:
         """Read a block that says nothing we want to know; raises a `ConnectionFault`, and a `StreamFault`."""
-        fields = self._decoded(block)
-        self._remembered.clear()
-        head.check_trailers(fields)
+        head.check_trailers(self._read(block))
 
-    def _decoded(self, block: bytes) -> Iterable[tuple[bytes, bytes]]:
+    def _read(self, block: bytes) -> list[Field]:
         try:
-            return self._decoder.decode(block, raw=True)
+            fields = self._fields.read(block)
         except (HPACKError, ValueError, IndexError) as error:
             raise ConnectionFault(Fault.COMPRESSION_ERROR, f"a header block cannot be read ({error})") from None
+        if self._fields.changed:
+            self._of_blocks.clear()
+        return fields
+
+
+def _parted(fields: list[Field]) -> tuple[tuple[object, ...], bytes | None]:
+    """Return what heads are remembered by, and the time that counts: the last one, without which they are the same."""
+    timeout: bytes | None = None
+    at = 0
+    for index, field in enumerate(fields):
+        if field[0] == head.TIMEOUT:
+            timeout, at = field[1], index
+    if timeout is None:
+        return tuple(fields), None
+    return (at, len(timeout), *fields[:at], *fields[at + 1 :]), timeout
 
 
 def block(fields: Iterable[tuple[str, str]]) -> bytes:

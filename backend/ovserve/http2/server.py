@@ -217,6 +217,7 @@ class Server:
 
     def _look_at(self, connection: Connection, now: float) -> None:
         limits = self.limits
+        connection.refusals.say_late(now)
         if connection.is_doomed:
             is_over = now - connection.left > _FAREWELL_S
         elif not connection.is_greeted:

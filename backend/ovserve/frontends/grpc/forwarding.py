@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import grpc
 
@@ -12,19 +12,16 @@ from ovserve.http2.call import Call
 from ovserve.http2.inbox import Message
 from ovserve.http2.methods import Method, Unary
 from ovserve.http2.status import Refused
-
-# Of an RPC, by its path: the answer to a message, or the number of the status and the sentence that it ends with.
-Status: TypeAlias = tuple[int, str]
-Ask: TypeAlias = Callable[[str, bytes, float], tuple[bytes, Status | None]]
+from ovserve.workers.letters.handed_on import Answered, AnswerRpc
 
 _CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """The process that manages, for one that only serves; `ask` may raise an `OVServeError`."""
+    """The process that manages, for one that only serves."""
 
-    ask: Ask
+    ask: AnswerRpc
 
     def answer(self, path: str) -> Callable[[Message, Call], bytes]:
         """Make a handler that hands on what comes."""
@@ -63,7 +60,7 @@ class _HandedOn:
         raise Refused(code, details)
 
 
-def answer_handed_on(method: Method | None, data: bytes, left_s: float) -> tuple[bytes, Status | None]:
+def answer_handed_on(method: Method | None, data: bytes, left_s: float) -> Answered:
     """Answer an RPC that came to another process, where its key was looked at."""
     call: Any = _HandedOn(left_s)
     if not isinstance(method, Unary):

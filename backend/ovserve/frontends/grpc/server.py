@@ -15,7 +15,7 @@ from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
 from ovserve.frontends.grpc import tfs
 from ovserve.frontends.grpc.answering import Handler, refusing
-from ovserve.frontends.grpc.forwarding import Elsewhere, Status, answer_handed_on
+from ovserve.frontends.grpc.forwarding import Elsewhere, answer_handed_on
 from ovserve.frontends.grpc.kserve import INFER, SERVICE, STREAM, InferenceService, handlers
 from ovserve.frontends.grpc.limits import changed
 from ovserve.frontends.grpc.management import ManagementService
@@ -35,6 +35,7 @@ from ovserve.security.certificates import Certificates
 from ovserve.security.keys import Keys
 from ovserve.serving.registry import Registry
 from ovserve.shared_memory import SharedMemory
+from ovserve.workers.letters.handed_on import Answered
 
 # What never waits is answered by whoever reads it, however busy the models are.
 _QUICK = {"ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelConfig"}
@@ -151,7 +152,7 @@ class GrpcServer:
         """Call `closed` for each connection that has ended; before the start."""
         self._server.on_closed(closed)
 
-    def answer_handed_on(self, path: str, data: bytes, left_s: float) -> tuple[bytes, Status | None]:
+    def answer_handed_on(self, path: str, data: bytes, left_s: float) -> Answered:
         """Answer an RPC that came to another process, where its key was looked at."""
         return answer_handed_on(self._server.method(path), data, left_s)
 

@@ -1,11 +1,11 @@
 """What workers hand on to the server: requests of what is served only here, and RPCs that are for the server."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from math import inf
 from queue import SimpleQueue
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +22,8 @@ from ovserve.tensors import DType, Tensor
 from ovserve.workers.crew.parts import Parts
 from ovserve.workers.crew.worker import Worker
 from ovserve.workers.letters.conversation import Head
+from ovserve.workers.letters.handed_on import Answered, AnswerRpc, Status
 from ovserve.workers.letters.request_letters import read_request, write_response
-
-# Of an RPC by its path: the answer to a message, or the status and the sentence that it ends with.
-Status: TypeAlias = tuple[int, str]
-AnswerRpc: TypeAlias = Callable[[str, bytes, float], tuple[bytes, Status | None]]
 
 _UNAVAILABLE = 14
 
@@ -142,5 +139,5 @@ class Calls:
         worker.conversation.answer(head, {} if status is None else {"status": status}, tensors)
 
 
-def _not_yet(_method: str, _data: bytes, _left_s: float) -> tuple[bytes, Status | None]:
+def _not_yet(_method: str, _data: bytes, _left_s: float) -> Answered:
     return b"", (_UNAVAILABLE, str(NotReady("the server is starting")))

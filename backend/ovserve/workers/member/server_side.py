@@ -15,6 +15,7 @@ from ovserve.serving.servable import SendResponse
 from ovserve.tensors import DType, Tensor
 from ovserve.workers.letters import values
 from ovserve.workers.letters.conversation import Conversation, Pending
+from ovserve.workers.letters.handed_on import Answered
 from ovserve.workers.letters.request_letters import read_response, write_request
 
 _READY_S = 6.0
@@ -79,7 +80,7 @@ class ServerSide:
         answer = self.conversation.ask({"kind": "is_ready", "number": number}, timeout_s=_READY_S)
         return answer is not None and bool(answer.head["ready"])
 
-    def call(self, method: str, data: bytes, left_s: float) -> tuple[bytes, tuple[int, str] | None]:
+    def call(self, method: str, data: bytes, left_s: float) -> Answered:
         """Have the server answer an RPC; the bytes of the answer, or the status that it ends with."""
         left = None if isinf(left_s) else left_s
         message = Tensor(DType.UINT8, np.frombuffer(data, np.uint8))
