@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from ovserve.shared_tensor import SharedTensor
 from ovserve.tensors import Array, Shape
 
 # Measured on 2 cores: below this many bytes copying into the slot's own tensor costs less than binding the caller's
@@ -36,6 +37,19 @@ class Feed:
         if data.dtype != self._own_data.dtype:  # only numpy's own name for what it has none for, as BF16
             self._own_data = self._own_data.view(data.dtype)
         self._own_data[...] = data
+
+    def read(self, tensor: SharedTensor) -> None:
+        """Bring in what lies in shared memory; raises `RegionChanged`.
+
+        Straight into a tensor of our own where there is one for it or a small one will do: others would stay as long as
+        the slot.
+        """
+        if tensor.is_read or (tensor.shape != self._own_shape and tensor.nbytes > _COPY_AT_MOST_BYTES):
+            self.put(tensor.data)
+            return
+        if tensor.shape != self._own_shape:
+            self._bind_own(tensor.shape)
+        tensor.read_into(self._own_data)
 
     def let_go(self) -> None:
         """Give up the caller's array, if one is bound: a message's memory must not stay as long as the slot."""

@@ -1,7 +1,6 @@
 """One OpenVINO infer request, with its input tensors: bind, run, copy out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from time import perf_counter_ns
 
 import openvino as ov
@@ -9,20 +8,14 @@ import openvino as ov
 from ovserve.engine import strings
 from ovserve.engine.execution import execution
 from ovserve.engine.feed import Feed
+from ovserve.engine.outputs import NO_PLACES, Port, take_out
 from ovserve.engine.reasons import reason
 from ovserve.engine.state import State, Variables
 from ovserve.errors import InferenceFailed
 from ovserve.ran import Ran
-from ovserve.tensors import Array, DType, Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """A tensor of the model and the first of the compiled model's ports that carry it (a string takes three)."""
-
-    name: str
-    dtype: DType
-    index: int
+from ovserve.shared_memory import Window
+from ovserve.shared_tensor import SharedTensor
+from ovserve.tensors import DType, Tensor
 
 
 class Slot:
@@ -40,14 +33,19 @@ class Slot:
         """The names of what the model keeps from one inference to the next."""
         return self._variables.names
 
-    def run(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> Ran:
-        """Infer, and copy out the outputs named (None: all of them), in the model's order.
+    def run(
+        self,
+        inputs: Mapping[str, Tensor],
+        outputs: frozenset[str] | None,
+        places: Mapping[str, Window] = NO_PLACES,
+    ) -> Ran:
+        """Infer, and take out the outputs named (None: all of them), in the model's order, as `take_out` does.
 
         A model's variables have their first values, whatever was run before. Raises `InferenceFailed` with OpenVINO's
-        reason.
+        reason, and `RegionChanged`.
         """
         self._variables.reset()
-        return self._infer(inputs, outputs)
+        return self._infer(inputs, outputs, places)
 
     def run_on(
         self, state: State | None, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None
@@ -71,19 +69,21 @@ class Slot:
         taken_ns = perf_counter_ns() - begun_ns
         return ran._replace(input_ns=ran.input_ns + brought_ns, output_ns=ran.output_ns + taken_ns), left
 
-    def _infer(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> Ran:
+    def _infer(
+        self,
+        inputs: Mapping[str, Tensor],
+        outputs: frozenset[str] | None,
+        places: Mapping[str, Window] = NO_PLACES,
+    ) -> Ran:
         begun_ns = perf_counter_ns()
         try:
             for port in self._inputs:
-                self._bind(port, inputs[port.name].data)
+                self._bind(port, inputs[port.name])
             bound_ns = perf_counter_ns()
             given = self._execute()
             inferred_ns = perf_counter_ns()
-            fetched = {
-                port.name: Tensor(port.dtype, _copied(port, given))
-                for port in self._outputs
-                if outputs is None or port.name in outputs
-            }
+            ports = self._outputs if outputs is None else [port for port in self._outputs if port.name in outputs]
+            fetched = take_out(ports, given, places)
             return Ran(fetched, inferred_ns - bound_ns, bound_ns - begun_ns, perf_counter_ns() - inferred_ns)
         except RuntimeError as error:
             raise InferenceFailed(reason(error)) from error
@@ -91,18 +91,11 @@ class Slot:
             for feed in self._feeds:
                 feed.let_go()
 
-    def _bind(self, port: Port, data: Array) -> None:
-        if port.dtype is not DType.BYTES:
-            self._feeds[port.index].put(data)
-            return
-        for offset, part in enumerate(strings.pack(data)):
-            self._feeds[port.index + offset].put(part)
-
-
-def _copied(port: Port, given: Sequence[Array]) -> Array:
-    if port.dtype is DType.BYTES:
-        begins, ends, characters = given[port.index : port.index + 3]
-        return strings.unpack(begins, ends, characters)
-    # The view ends with the slot's next request.
-    data, dtype = given[port.index], port.dtype.numpy
-    return data.copy() if data.dtype == dtype else data.view(dtype).copy()
+    def _bind(self, port: Port, tensor: Tensor) -> None:
+        if isinstance(tensor, SharedTensor):
+            self._feeds[port.index].read(tensor)
+        elif port.dtype is not DType.BYTES:
+            self._feeds[port.index].put(tensor.data)
+        else:
+            for offset, part in enumerate(strings.pack(tensor.data)):
+                self._feeds[port.index + offset].put(part)

@@ -28,14 +28,14 @@ def by_message(data: bytes) -> InferRequest | None:
 
 def assert_both_agree(data: bytes) -> bool:
     """Tell whether the bytes alone were enough."""
-    found = request_bytes.read(data)
+    found = request_bytes.read(data, MEMORY)
     if found is None:
         return False
     expected = by_message(data)
     assert expected is not None, "only the message class may refuse, and it does"
     assert_same(found, expected)
     for again in (data, memoryview(bytearray(data))):
-        read_again = request_bytes.read(again)
+        read_again = request_bytes.read(again, MEMORY)
         assert read_again is not None
         assert_same(read_again, expected)
     return True
@@ -106,7 +106,7 @@ def test_they_agree_on_bytes_of_any_kind(data: bytes) -> None:
 @pytest.mark.parametrize("pieces", range(1, 40))
 def test_a_request_that_was_cut_is_left_to_the_message_class(pieces: int) -> None:
     data = request("dyn", {"a": np.ones((1, 4), np.float32)}).SerializeToString()
-    assert request_bytes.read(data[: -len(data) * pieces // 40]) is None or assert_both_agree(data)
+    assert request_bytes.read(data[: -len(data) * pieces // 40], MEMORY) is None or assert_both_agree(data)
 
 
 def test_the_common_form_is_read_from_its_bytes() -> None:
@@ -118,7 +118,7 @@ def test_the_common_form_is_read_from_its_bytes() -> None:
 def test_numbers_stay_where_they_are_but_where_they_lie_askew() -> None:
     for length in range(8):
         data = request("m" * length, {"x": np.arange(100_000, dtype=np.float32)}).SerializeToString()
-        found = request_bytes.read(data)
+        found = request_bytes.read(data, MEMORY)
         assert found is not None
         array = found.inputs["x"].data
         address = np.frombuffer(data, np.uint8).ctypes.data
@@ -144,7 +144,7 @@ def test_what_is_not_common_is_left_to_the_message_class(field: str) -> None:
         message.raw_input_contents.append(message.raw_input_contents[0])
     else:
         del message.raw_input_contents[:]
-    assert request_bytes.read(message.SerializeToString()) is None
+    assert request_bytes.read(message.SerializeToString(), MEMORY) is None
 
 
 def test_a_request_like_an_earlier_one_has_its_own_contents() -> None:
@@ -163,7 +163,7 @@ def test_a_request_like_an_earlier_one_has_its_own_id(name: str) -> None:
 def test_an_id_that_is_no_text_is_left_to_the_message_class() -> None:
     data = request("m", {"x": np.ones(3, np.float32)}, id="good").SerializeToString()
     assert assert_both_agree(data)
-    assert request_bytes.read(data.replace(b"good", b"\xff\xff\xff\xff")) is None
+    assert request_bytes.read(data.replace(b"good", b"\xff\xff\xff\xff"), MEMORY) is None
 
 
 def test_texts_of_one_length_may_have_other_limits() -> None:
