@@ -1,13 +1,13 @@
 """ModelInferRequests whose tensors lie in shared memory, and what damages one where it says so."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from tritonclient.grpc import service_pb2 as pb
 
 from mutated_bytes import Chance, pick
 from mutated_requests import NUMBERS, ON_FIELDS
+from shared_objects import place
 from wire_server import request
 
 Message = pb.ModelInferRequest
@@ -15,13 +15,6 @@ Message = pb.ModelInferRequest
 REGION, BYTE_SIZE, OFFSET = "shared_memory_region", "shared_memory_byte_size", "shared_memory_offset"
 CONTENT = b"\3\0\0\0one\1\0\0\0\xff".ljust(64, b"\1")  # of the region: it begins with two strings
 STRINGS_BYTES = 12
-
-
-def place(tensor: Any, size: int, offset: int = 0, region: str = "r") -> None:
-    tensor.parameters[REGION].string_param = region
-    tensor.parameters[BYTE_SIZE].int64_param = size
-    if offset:
-        tensor.parameters[OFFSET].int64_param = offset
 
 
 def seeds() -> list[Message]:

@@ -14,12 +14,13 @@ from tritonclient.grpc import service_pb2 as pb
 
 import mutated_places
 from barrage import mutated
-from mutated_places import ON_PLACES, place
+from mutated_places import ON_PLACES
 from mutated_requests import ON_FIELDS, seeds
 from ovserve.errors import InvalidInput, NotFound
 from ovserve.frontends.grpc import codec, request_bytes
 from ovserve.requests import InferRequest
 from ovserve.shared_memory import Region, SharedMemory
+from shared_objects import place
 from tries import tries
 from wire_server import request, texts
 
