@@ -5,7 +5,8 @@ OVServeError
 |   |-- WrongTensors    the set of inputs or outputs does not fit the model
 |   |-- WrongDatatype   a tensor's datatype does not fit the model
 |   |-- WrongShape      a tensor's shape does not fit the model
-|   `-- WrongContent    a tensor's bytes or values do not fit its own shape
+|   |-- WrongContent    a tensor's bytes or values do not fit its own shape
+|   `-- RegionChanged   what was shared memory when it was registered is not there any more
 |-- ShapeRefused        the model is served in any shape that it can take, and cannot take this one
 |-- NotFound            no such model or version
 |-- AlreadyExists       a name is taken
@@ -87,6 +88,10 @@ class WrongShape(InvalidInput):
 
 
 class WrongContent(InvalidInput):
+    pass
+
+
+class RegionChanged(InvalidInput):
     pass
 
 

@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol, TypeAlias
 
 from ovserve.ran import Ran
+from ovserve.shared_memory import Window
+from ovserve.shared_tensor import SharedTensor
 from ovserve.tensors import Tensor, TensorSpec
 
 # CPython takes no longer timeout for a lock (threading.TIMEOUT_MAX); a year is for ever here.
@@ -31,7 +33,8 @@ class InferRequest(NamedTuple):
 
     Of the outputs in `classification` the so many highest values are asked for, with their names. `parameters` are the
     client's own, for the model; a `priority` of 0 is the model's default, a `timeout_us` of 0 none. `within` are the
-    models and pipelines, from the outermost, in whose execution it is asked: none for a client's.
+    models and pipelines, from the outermost, in whose execution it is asked: none for a client's. `places` are where
+    in shared memory the client wants outputs: a model may leave them there, and whoever answers does so otherwise.
     """
 
     model: str
@@ -45,6 +48,16 @@ class InferRequest(NamedTuple):
     priority: int = 0
     timeout_us: int = 0
     within: tuple[str, ...] = ()
+    places: Mapping[str, Window] = MappingProxyType({})
+
+    def settle(self) -> None:
+        """Read the inputs that lie in shared memory still; raises `RegionChanged`.
+
+        For whoever does not read each of them at most once, or would take a failure to read for one of the model.
+        """
+        for tensor in self.inputs.values():
+            if isinstance(tensor, SharedTensor):
+                tensor.data  # noqa: B018 - reads it
 
 
 class InferResponse(NamedTuple):

@@ -10,7 +10,15 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ovserve.errors import AlreadyExists, InvalidInput, NotAllowed, NotFound, Overloaded, OVServeError
+from ovserve.errors import (
+    AlreadyExists,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    Overloaded,
+    OVServeError,
+    RegionChanged,
+)
 
 _FOLDER = "/dev/shm"  # noqa: S108 - where shm_open puts what it opens
 _MOST_REGIONS = 256  # each holds a file descriptor
@@ -38,32 +46,29 @@ class Region:
         return self._file
 
     def check_size(self) -> None:
-        """Raise `InvalidInput` where the object does not reach to the end of the region."""
+        """Raise `RegionChanged` where the object does not reach to the end of the region."""
         found = os.fstat(self._file).st_size
         if found < self.offset + self.byte_size:
-            raise InvalidInput(
+            raise RegionChanged(
                 f"shared memory region '{self.name}' ends at byte {self.offset + self.byte_size} of '{self.key}', "
                 f"which has {found} bytes"
             )
 
-    def read(self, offset: int, count: int) -> bytes:
-        data = os.pread(self._file, count, self.offset + offset)
-        if len(data) == count:
-            return data
-        parts = [data]
-        while (missing := count - sum(map(len, parts))) > 0:  # the kernel gives at most 2 GB at once
-            parts.append(os.pread(self._file, missing, self.offset + offset + count - missing))
-            if not parts[-1]:
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        read = 0
+        while read < len(buffer):  # the kernel gives at most 2 GB at once
+            count = os.preadv(self._file, [buffer[read:] if read else buffer], self.offset + offset + read)
+            read += count
+            if not count:
                 self.check_size()
-                raise InvalidInput(f"shared memory region '{self.name}' was changed while it was read")
-        return b"".join(parts)
+                raise RegionChanged(f"shared memory region '{self.name}' was changed while it was read")
 
     def write(self, offset: int, data: memoryview) -> None:
         self.check_size()  # or a file that was truncated would grow again
         written = 0
         while written < len(data):
             try:
-                written += os.pwrite(self._file, data[written:], self.offset + offset + written)
+                written += os.pwrite(self._file, data[written:] if written else data, self.offset + offset + written)
             except OSError as error:
                 raise InvalidInput(f"shared memory region '{self.name}' cannot be written: {error.strerror}") from error
 
@@ -76,9 +81,19 @@ class Window:
     offset: int
     byte_size: int
 
-    def read(self) -> bytes:
-        """Copy the bytes out; raises `InvalidInput` where the object has become too short."""
-        return self.region.read(self.offset, self.byte_size)
+    def read(self) -> memoryview:
+        """Copy the bytes out; raises `RegionChanged` where the object has become too short."""
+        buffer = memoryview(bytearray(self.byte_size))
+        self.region.read_into(self.offset, buffer)
+        return buffer
+
+    def read_into(self, buffer: memoryview) -> None:
+        """Copy as many bytes as `buffer` has into it; raises `RegionChanged` where the object has become too short."""
+        self.region.read_into(self.offset, buffer)
+
+    def has_room(self, data: memoryview) -> bool:
+        """Tell whether `write` could take it, as long as the object stays as it is."""
+        return len(data) <= self.byte_size
 
     def write(self, data: memoryview, label: str) -> None:
         """Copy `data` in; raises `InvalidInput`, which begins with `label`, where it does not fit."""

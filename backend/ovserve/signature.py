@@ -42,7 +42,7 @@ class Signature:
         if given.keys() != self.inputs.keys() and not self._required <= given.keys() <= self.inputs.keys():
             raise WrongTensors(self._wrong_inputs(given.keys()))
         for name, tensor in given.items():
-            kind = tensor.dtype, tensor.data.shape
+            kind = tensor.dtype, tensor.shape
             if self._fitted.get(name) != kind:
                 self.inputs[name].match(tensor, self.label, self._free.get(name, frozenset()))
                 self._fitted[name] = kind

@@ -15,31 +15,13 @@ from tritonclient.utils import InferenceServerException, shared_memory
 
 import small_models
 from server_process import ServerProcess
-from wire_server import Answer, Wire, raw_strings, request, texts
+from shared_objects import Memory, place
+from wire_server import Wire, raw_strings, request, texts
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 OK = grpc.StatusCode.OK
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 X = np.arange(8, dtype=np.float32)
-
-
-class Memory:
-    """Shared memory objects of a test, as files: removed at its end, with what was registered."""
-
-    def __init__(self, wire: Wire) -> None:
-        self.wire = wire
-        self.key = f"ovserve_test_{uuid4().hex}"
-        self.path = Path("/dev/shm") / self.key  # noqa: S108 - that is where it lies
-
-    def register(self, name: str = "r", key: str | None = None, offset: int = 0, byte_size: int = 64) -> Answer:
-        message = pb.SystemSharedMemoryRegisterRequest(
-            name=name, key=self.key if key is None else key, offset=offset, byte_size=byte_size
-        )
-        return self.wire.call("SystemSharedMemoryRegister", message)
-
-    def close(self) -> None:
-        assert self.wire.call("SystemSharedMemoryUnregister", b"").code is OK
-        self.path.unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -48,13 +30,6 @@ def memory(wire: Wire) -> Iterator[Memory]:
     memory.path.write_bytes(X.tobytes() + bytes(32))
     yield memory
     memory.close()
-
-
-def place(tensor: Any, size: int, offset: int = 0, region: str = "r") -> None:
-    tensor.parameters["shared_memory_region"].string_param = region
-    tensor.parameters["shared_memory_byte_size"].int64_param = size
-    if offset:
-        tensor.parameters["shared_memory_offset"].int64_param = offset
 
 
 def asking(size: int = 32, offset: int = 0, *, output: tuple[int, int] | None = None) -> pb.ModelInferRequest:

@@ -20,12 +20,13 @@ from ovserve.engine.first_use import settle
 from ovserve.engine.low_latency import step_by_step
 from ovserve.engine.narrowing import narrowed
 from ovserve.engine.origin import Origin
+from ovserve.engine.outputs import Port
 from ovserve.engine.quick import QUICK_TURNS, is_quick, may_be_quick
 from ovserve.engine.reasons import reason
 from ovserve.engine.refused import NOT_RESHAPED, Refused
 from ovserve.engine.reshape import reshape
 from ovserve.engine.reshaper import Reshaper
-from ovserve.engine.slot import Port, Slot
+from ovserve.engine.slot import Slot
 from ovserve.engine.slots import Compiled, Slots
 from ovserve.engine.specs import ports, read_specs
 from ovserve.engine.stream_queue import StreamQueue

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from ovserve.engine.crowd import LOOK_EVERY_S, Crowd
+from ovserve.engine.outputs import NO_PLACES
 from ovserve.engine.refused import Refused
 from ovserve.engine.state import State
 from ovserve.observability.logs import get_logger
 from ovserve.ran import Ran
+from ovserve.shared_memory import Window
 from ovserve.tensors import Tensor
 
 logger = get_logger("ovserve.streams")
@@ -20,8 +22,13 @@ logger = get_logger("ovserve.streams")
 class Runs(Protocol):
     """What runs one request at a time."""
 
-    def run(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> Ran:
-        """Infer, and copy out the outputs named (None: all); raises `InferenceFailed` with the device's reason."""
+    def run(
+        self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None, places: Mapping[str, Window] = NO_PLACES
+    ) -> Ran:
+        """Infer, and take out the outputs named (None: all), to their `places` where that can be.
+
+        Raises `InferenceFailed` with the device's reason, and `RegionChanged`.
+        """
         ...
 
     def run_on(
@@ -162,10 +169,12 @@ class _Turn:
         self._slots = slots
         self._turn = turn
 
-    def run(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> Ran:
+    def run(
+        self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None, places: Mapping[str, Window] = NO_PLACES
+    ) -> Ran:
         runs = self._slots.begin(self._turn, self)
         try:
-            return runs.run(inputs, outputs)
+            return runs.run(inputs, outputs, places)
         finally:
             self._slots.end(self)
 

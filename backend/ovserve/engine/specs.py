@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import openvino as ov
 
 from ovserve.engine.arrangement import Arrangement
+from ovserve.engine.outputs import Port
 from ovserve.engine.refused import Refused
-from ovserve.engine.slot import Port
 from ovserve.tensors import BY_OPENVINO, Dim, DType, TensorSpec
 
 PORTS_OF_A_STRING = 3

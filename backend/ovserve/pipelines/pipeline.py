@@ -84,6 +84,7 @@ class Pipeline:
             )
         begun_ns = perf_counter_ns()
         try:
+            request.settle()
             request, decoded_ns = self._encoded.decode(request, caller, admitted=True)
             self._signature.check(request)
             with ExitStack() as leases:

@@ -9,7 +9,7 @@ from ovserve.engine.openvino import LoadedModel
 from ovserve.engine.pool import Queue, SlotPool
 from ovserve.engine.reshaper import Reshaper
 from ovserve.engine.slots import Slots
-from ovserve.errors import InferenceFailed, InvalidInput
+from ovserve.errors import InferenceFailed, InvalidInput, RegionChanged
 from ovserve.ran import Ran
 from ovserve.requests import Caller, InferRequest, InferResponse, Metadata
 from ovserve.serving import batch
@@ -111,6 +111,8 @@ class Model:
         with self.in_flight:
             try:
                 ran = self._run(request, caller, admitted=admitted).prepared_in(decoded_ns)
+            except RegionChanged:
+                raise  # the model has no part in it
             except (InferenceFailed, InvalidInput) as error:
                 self.statistics.fail(perf_counter_ns() - begun_ns)
                 raise type(error)(f"{self._signature.label}: {error}") from error
@@ -123,6 +125,7 @@ class Model:
             return Ran(self._dry_run.run(request.inputs, request.outputs), perf_counter_ns() - begun_ns)
         # A shape that has to be compiled first would be compiled for every size of a batch.
         if self._batches is not None and self._fits(request):
+            request.settle()
             return self._batches.run(request, caller, self._run_alone, admitted=admitted)
         return self._run_alone(request, caller, admitted=admitted)
 
@@ -145,6 +148,6 @@ class Model:
     def _run_on(self, slots: Slots, request: InferRequest, caller: Caller, *, admitted: bool) -> Ran:
         turn = self._turns.take(caller, admitted=admitted)
         try:
-            return slots[turn].run(request.inputs, request.outputs)
+            return slots[turn].run(request.inputs, request.outputs, request.places)
         finally:
             self._turns.give_back(turn)

@@ -92,6 +92,7 @@ class PythonServable(Streaming):
     def infer_stream(
         self, request: InferRequest, caller: Caller, send: SendResponse, *, admitted: bool = False
     ) -> None:
+        request.settle()
         self._check(request)
         waits = not request.within or not self._graph.add(request.within[-1], self.metadata.name)
         if self._executions.has_groups and isinstance(caller, Hurried):

@@ -53,6 +53,7 @@ class SequencedModel(Model):
         return (*super().taken, *sequence_inputs.INPUTS) if self._form is Form.OVMS else super().taken
 
     def infer(self, request: InferRequest, caller: Caller, *, admitted: bool = False) -> InferResponse:
+        request.settle()
         if self._form is Form.OVMS:
             request = sequence_inputs.read(request, self._signature.label)
         at = request.sequence

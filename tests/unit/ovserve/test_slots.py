@@ -19,12 +19,14 @@ from ovserve.cores import visible_cores
 from ovserve.engine.core_budget import CoreBudget, Share
 from ovserve.engine.crowd import Crowd
 from ovserve.engine.openvino import Engine, LoadedModel
+from ovserve.engine.outputs import NO_PLACES
 from ovserve.engine.refused import Refused
 from ovserve.engine.slot import Slot
 from ovserve.engine.slots import Compiled, Slots
 from ovserve.ran import Ran
 from ovserve.repository.layout import find_files
 from ovserve.repository.mapping import NameMapping
+from ovserve.shared_memory import Window
 from ovserve.tensors import DType, Tensor
 
 TURNS = 64
@@ -68,7 +70,12 @@ class Place:
         self._turn = turn
         self._streams = streams
 
-    def run(self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None) -> Ran:
+    def run(
+        self,
+        inputs: Mapping[str, Tensor],
+        outputs: frozenset[str] | None,
+        places: Mapping[str, Window] = NO_PLACES,
+    ) -> Ran:
         if self._turn:
             self._machine.inside.release()
             self._machine.gate.wait()

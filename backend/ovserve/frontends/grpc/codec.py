@@ -13,7 +13,8 @@ from tritonclient.grpc import service_pb2 as pb
 from ovserve import tensor_bytes
 from ovserve.errors import InvalidInput, WrongContent, WrongDatatype, WrongTensors
 from ovserve.frontends.grpc import shared_memory, typed_contents
-from ovserve.frontends.limits import MOST_BYTES, check_shape, parse_version
+from ovserve.frontends.limits import check_shape, parse_version
+from ovserve.frontends.shared_tensors import tensor_at
 from ovserve.request_parameters import with_parameters
 from ovserve.requests import InferRequest, Parameter
 from ovserve.shared_memory import SharedMemory
@@ -44,7 +45,9 @@ def decode(message: pb.ModelInferRequest, memory: SharedMemory) -> InferRequest:
     if next(contents, None) is not None:
         raise _too_many(model, len(raw), sum(not shared_memory.refers(tensor) for tensor in message.inputs))
     request = InferRequest(model, inputs, version, _requested(message), message.id, _classification(message))
-    return with_parameters(request, _parameters(message)) if message.parameters else request
+    if message.parameters:
+        request = with_parameters(request, _parameters(message))
+    return request._replace(places=shared_memory.windows(memory, message)) if message.outputs else request
 
 
 def _too_many(model: str, entries: int, inputs: int) -> WrongTensors:
@@ -69,10 +72,7 @@ def _from_memory(memory: SharedMemory, tensor: Any, label: str) -> Tensor:
     dtype, shape = _kind(tensor, label)
     if tensor.HasField("contents"):
         raise WrongContent(f"{label} has typed contents although it lies in shared memory; expected one")
-    if place.byte_size > MOST_BYTES:
-        raise WrongContent(f"{label} has {place.byte_size} bytes, expected at most {MOST_BYTES}")
-    tensor_bytes.check_length(place.byte_size, dtype, shape, label)
-    return Tensor(dtype, tensor_bytes.read(place.read(), dtype, shape, label))
+    return tensor_at(place, dtype, shape, label)
 
 
 def _kind(tensor: Any, label: str) -> tuple[DType, Shape]:

@@ -3,8 +3,7 @@
 A frontend translates; it never decides. Each method: decode, one call, encode.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from google.protobuf.message import DecodeError
@@ -13,7 +12,7 @@ from tritonclient.grpc import service_pb2 as pb
 from ovserve.dataplane import DataPlane
 from ovserve.errors import OVServeError
 from ovserve.frontends.extensions import EXTENSIONS
-from ovserve.frontends.grpc import codec, request_bytes, response_bytes, shared_memory
+from ovserve.frontends.grpc import codec, request_bytes, response_bytes
 from ovserve.frontends.grpc.answering import Handler, answering
 from ovserve.frontends.grpc.status import abort, fitting, known, sentence
 from ovserve.frontends.grpc.stream import Remote, Streamed
@@ -22,7 +21,7 @@ from ovserve.http2.call import Answer, Call
 from ovserve.http2.inbox import Message as Data
 from ovserve.requests import Door, InferRequest, InferResponse
 from ovserve.seeing.watch import Watch
-from ovserve.shared_memory import SharedMemory, Window
+from ovserve.shared_memory import SharedMemory
 from ovserve.tensors import TensorSpec
 from ovserve.version import VERSION
 
@@ -33,7 +32,6 @@ DOOR = Door("KServe", "gRPC")
 
 _FINAL = "triton_final_response"
 _EMPTY_FINAL = "triton_enable_empty_final_response"
-_NO_PLACES: Mapping[str, Window] = MappingProxyType({})
 
 Message: TypeAlias = Any  # a pb.ModelInferRequest
 
@@ -78,10 +76,10 @@ class InferenceService:
         request_id = ""
         try:
             with self._dataplane.watch(DOOR) as watch:
-                request = _read(data)
+                request = self._read(data)
                 request_id = request.id
-                wanted, places = self._wanted(request, context, watch)
-                return response_bytes.write(self._dataplane.infer(wanted, context, DOOR, watch), places)
+                wanted = self._wanted(request, context, watch)
+                return response_bytes.write(self._dataplane.infer(wanted, context, DOOR, watch), wanted.places)
         except Exception as error:  # noqa: BLE001 - told as a status, and logged where it is no known one
             told = known(error, REQUEST, request_id)
         abort(context, told, request_id)
@@ -91,44 +89,41 @@ class InferenceService:
         request_id = ""
         try:
             with self._dataplane.watch(DOOR) as watch:
-                request = _read(data)
+                request = self._read(data)
                 request_id = request.id
                 self._infer_stream(request, caller, watch)
         except Exception as error:  # noqa: BLE001 - told as an answer, and logged where it is no known one
             caller.put([_told(error, request_id)], last=True)
 
     def _infer_stream(self, request: Any, caller: Streamed, watch: Watch) -> None:
-        wanted, places = self._wanted(request, caller, watch)
+        wanted = self._wanted(request, caller, watch)
 
         def send(response: InferResponse | OVServeError | None, *, final: bool) -> None:
             if isinstance(response, OVServeError):
                 caller.put([_told(response, wanted.id)], last=final)
             elif response is not None:
-                caller.put(response_bytes.write_in_stream(response, places, final=final), last=final)
+                caller.put(response_bytes.write_in_stream(response, wanted.places, final=final), last=final)
             elif final and wanted.parameters.get(_EMPTY_FINAL) is True:
                 caller.put([_empty_final(request)], last=True)
 
         self._dataplane.infer_stream(wanted, caller, send, DOOR, watch)
 
-    def _wanted(
-        self, request: InferRequest | Message, caller: Remote, watch: Watch
-    ) -> tuple[InferRequest, Mapping[str, Window]]:
+    def _read(self, data: Data) -> InferRequest | Message:
+        """Read a request at once where it has the common form; raises `InvalidInput` for what is no message."""
+        request = request_bytes.read(data, self._memory)
+        if request is not None:
+            return request
+        try:
+            return pb.ModelInferRequest.FromString(bytes(data))
+        except DecodeError as error:
+            raise known(error, REQUEST, "") from None
+
+    def _wanted(self, request: InferRequest | Message, caller: Remote, watch: Watch) -> InferRequest:
         watch.carry(caller.invocation_metadata)
         if isinstance(request, InferRequest):
-            return request, _NO_PLACES
+            return request
         watch.know(request.model_name, request.model_version or None, request.id)
-        return codec.decode(request, self._memory), shared_memory.windows(self._memory, request)
-
-
-def _read(data: Data) -> InferRequest | Message:
-    """Read a request at once where it has the common form; raises an `InvalidInput` for what is no message at all."""
-    request = request_bytes.read(data)
-    if request is not None:
-        return request
-    try:
-        return pb.ModelInferRequest.FromString(bytes(data))
-    except DecodeError as error:
-        raise known(error, REQUEST, "") from None
+        return codec.decode(request, self._memory)
 
 
 def _empty_final(request: Message) -> bytes:

@@ -4,60 +4,54 @@ Through the message class a payload is copied twice: into the message, and out o
 Source: protobuf's encoding (https://protobuf.dev/programming-guides/encoding) and KServe v2's field numbers.
 """
 
-from functools import lru_cache
-from math import prod
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
 from ovserve import tensor_bytes
-from ovserve.errors import InvalidInput
-from ovserve.frontends.limits import check_shape, parse_version
+from ovserve.errors import InvalidInput, NotFound
+from ovserve.frontends.grpc.request_heads import Input, Ref, read_input, read_output
+from ovserve.frontends.grpc.wire_fields import Data, Uncommon, span
+from ovserve.frontends.limits import parse_version
+from ovserve.frontends.shared_tensors import tensor_at
 from ovserve.requests import InferRequest
-from ovserve.tensors import BY_KSERVE, Array, DType, Shape, Tensor
+from ovserve.shared_memory import SharedMemory, Window
+from ovserve.tensors import Array, DType, Shape, Tensor
 
 # Tags of one byte each: a field's number, and 2 for that a length and so many bytes follow.
 _MODEL_NAME, _MODEL_VERSION, _ID = 0x0A, 0x12, 0x1A
 _INPUTS, _OUTPUTS, _RAW = 0x2A, 0x32, 0x3A
-_NAME, _DATATYPE, _SHAPE = 0x0A, 0x12, 0x1A
-
-_MOST = 1 << 31  # neither a length nor a dimension has as many
-_REMEMBERED_BYTES = 512  # an input without its contents is shorter, of all but strange models
 
 _REMEMBERED_LAYOUTS = 1024
 _REMEMBERED_GAPS_BYTES = 2048
 
-Data: TypeAlias = bytes | memoryview
-_Head = tuple[str, DType, Shape, int]
 _Span = tuple[int, int]
 
-
-class _Uncommon(Exception):
-    """The message class has to read it, or to refuse it."""
-
-
-_UNREADABLE = (_Uncommon, IndexError, UnicodeDecodeError, InvalidInput)
+_UNREADABLE = (Uncommon, IndexError, UnicodeDecodeError, InvalidInput, NotFound)
 
 
 class _Place(NamedTuple):
-    """A tensor, and where its contents lie in the request."""
+    """A tensor, and where its contents lie: in the request, or by `ref` in shared memory."""
 
     name: str
     dtype: DType
     shape: Shape
     begin: int
     end: int
+    ref: Ref | None
 
 
 class Layout(NamedTuple):
     """All that a request says but its id and the contents of its tensors; `gaps` are its bytes beside those.
 
-    Each with where it lies. Clients send the same gaps again and again.
+    Each with where it lies; `rooms` are the outputs that shall go into shared memory. Clients send the same gaps again
+    and again.
     """
 
     model: str
     version: int | None
     outputs: frozenset[str] | None
+    rooms: list[tuple[str, Ref]]
     id: _Span
     places: list[_Place]
     gaps: list[tuple[int, int, bytes]]
@@ -78,24 +72,29 @@ class Layout(NamedTuple):
     def is_worth_remembering(self) -> bool:
         return sum(len(gap) for *_, gap in self.gaps) <= _REMEMBERED_GAPS_BYTES
 
-    def request(self, data: Data) -> InferRequest:
-        inputs = {place.name: Tensor(place.dtype, _array(data, place)) for place in self.places}
+    def request(self, data: Data, memory: SharedMemory) -> InferRequest:
+        inputs = {place.name: _tensor(data, place, memory) for place in self.places}
         begin, end = self.id
         request_id = bytes(data[begin:end]).decode() if begin < end else ""
-        return InferRequest(self.model, inputs, self.version, self.outputs, request_id)
+        request = InferRequest(self.model, inputs, self.version, self.outputs, request_id)
+        if not self.rooms:
+            return request
+        return request._replace(places={name: _window(memory, room) for name, room in self.rooms})
 
 
 _layouts: dict[tuple[int, bytes], Layout] = {}
 
 
-def read(data: Data) -> InferRequest | None:
-    """Read names, version, id, outputs by name, and inputs with raw contents; None for a request with anything else.
+def read(data: Data, memory: SharedMemory) -> InferRequest | None:
+    """Read names, version, id, outputs by name, inputs with raw contents; outputs and inputs in shared memory too.
+
+    None for a request with anything else.
 
     Nor does it refuse anything: None is for what is wrong too, so that one place says what that is. Numbers are views
     on `data`, copied only where they lie so that their type could not be read in place.
     """
     try:
-        return _known_layout(data).request(data)
+        return _known_layout(data).request(data, memory)
     except _UNREADABLE:
         return None
 
@@ -127,43 +126,49 @@ def _remember(key: tuple[int, bytes], layout: Layout) -> None:
 def _layout(data: Data) -> Layout:
     texts = {_MODEL_NAME: "", _MODEL_VERSION: ""}
     request_id: _Span | None = None
-    heads: list[_Head] = []
+    heads: list[Input] = []
     contents: list[_Span] = []
     between: list[_Span] = []  # the gaps: the id and the contents, in their order
-    outputs: list[str] = []
+    outputs: list[tuple[str, Ref | None]] = []
     at, end = 0, len(data)
     while at < end:
         tag = data[at]
-        begin, at = _span(data, at + 1, end)
+        begin, at = span(data, at + 1, end)
         if tag == _RAW:
             contents.append((begin, at))
             between.append((begin, at))
         elif tag == _INPUTS:
-            part = bytes(data[begin:at])
-            heads.append(_remembered(part) if at - begin <= _REMEMBERED_BYTES else _head(part))
+            heads.append(read_input(bytes(data[begin:at])))
         elif tag == _ID and request_id is None:
             request_id = begin, at
             between.append(request_id)
         elif tag in texts:
             texts[tag] = bytes(data[begin:at]).decode()
         elif tag == _OUTPUTS:
-            outputs.append(_only_name(bytes(data[begin:at])))
+            outputs.append(read_output(bytes(data[begin:at])))
         else:
-            raise _Uncommon
+            raise Uncommon
     model = texts[_MODEL_NAME]
     version = parse_version(texts[_MODEL_VERSION], model)
     places = _places(heads, contents)
-    return Layout(model, version, frozenset(outputs) or None, request_id or (0, 0), places, _gaps(data, between))
+    names = frozenset(name for name, _ in outputs)
+    rooms = [(name, ref) for name, ref in outputs if ref is not None]
+    if rooms and len(names) < len(outputs):
+        raise Uncommon
+    return Layout(model, version, names or None, rooms, request_id or (0, 0), places, _gaps(data, between))
 
 
-def _places(heads: list[_Head], contents: list[_Span]) -> list[_Place]:
-    if len(heads) != len(contents) or len({name for name, *_ in heads}) != len(heads):
-        raise _Uncommon
+def _places(heads: list[Input], contents: list[_Span]) -> list[_Place]:
+    sent = sum(head.ref is None for head in heads)
+    if sent != len(contents) or len({head.name for head in heads}) != len(heads):
+        raise Uncommon
+    spans = iter(contents)
     places = []
-    for (name, dtype, shape, count), (begin, end) in zip(heads, contents, strict=True):
-        if dtype is not DType.BYTES and end - begin != count * dtype.numpy.itemsize:
-            raise _Uncommon
-        places.append(_Place(name, dtype, shape, begin, end))
+    for name, dtype, shape, elements, ref in heads:
+        begin, end = next(spans) if ref is None else (0, ref.byte_size)
+        if dtype is not DType.BYTES and end - begin != elements * dtype.numpy.itemsize:
+            raise Uncommon
+        places.append(_Place(name, dtype, shape, begin, end, ref))
     return places
 
 
@@ -173,84 +178,16 @@ def _gaps(data: Data, between: list[_Span]) -> list[tuple[int, int, bytes]]:
     return [(end, begin, bytes(data[end:begin])) for end, begin in zip(ends, begins, strict=True) if end < begin]
 
 
-def _array(data: Data, place: _Place) -> Array:
-    _, dtype, shape, begin, end = place
+def _tensor(data: Data, place: _Place, memory: SharedMemory) -> Tensor:
+    name, dtype, shape, begin, end, ref = place
+    if ref is not None:
+        return tensor_at(_window(memory, ref), dtype, shape, name)
     if dtype is DType.BYTES:
-        return tensor_bytes.read(memoryview(data)[begin:end], dtype, shape, "")
+        return Tensor(dtype, tensor_bytes.read(memoryview(data)[begin:end], dtype, shape, name))
     array: Array = np.ndarray(shape, dtype.numpy, data, begin)
-    return array if array.flags.aligned else array.copy()  # which compiled code may take for granted
+    # Compiled code may take for granted that numbers lie straight.
+    return Tensor(dtype, array if array.flags.aligned else array.copy())
 
 
-def _head(part: bytes) -> _Head:
-    """Read an input that has a name, a datatype and a shape, and how many elements that makes."""
-    name = datatype = ""
-    shape: Shape = ()
-    at, end = 0, len(part)
-    while at < end:
-        tag = part[at]
-        begin, at = _span(part, at + 1, end)
-        if tag == _NAME:
-            name = part[begin:at].decode()
-        elif tag == _DATATYPE:
-            datatype = part[begin:at].decode()
-        elif tag == _SHAPE and not shape:
-            shape = _numbers(part, begin, at)
-        else:
-            raise _Uncommon
-    dtype = BY_KSERVE.get(datatype)
-    if dtype is None:
-        raise _Uncommon
-    check_shape(shape, dtype, "")
-    return name, dtype, shape, prod(shape)
-
-
-_remembered = lru_cache(1024)(_head)  # clients send the same ones again and again
-
-
-def _only_name(part: bytes) -> str:
-    name = ""
-    at, end = 0, len(part)
-    while at < end:
-        if part[at] != _NAME:
-            raise _Uncommon
-        begin, at = _span(part, at + 1, end)
-        name = part[begin:at].decode()
-    return name
-
-
-def _numbers(part: bytes, at: int, end: int) -> Shape:
-    found = []
-    while at < end:
-        number, at = _varint(part, at)
-        found.append(number)
-    if at != end:
-        raise _Uncommon
-    return tuple(found)
-
-
-def _span(data: Data, at: int, end: int) -> tuple[int, int]:
-    """Read a length, and tell where what it measures begins and ends."""
-    length = data[at]
-    at += 1
-    if length > 0x7F:  # noqa: PLR2004 - more bytes follow
-        length, at = _varint(data, at - 1)
-    if at + length > end:
-        raise _Uncommon
-    return at, at + length
-
-
-def _varint(data: Data, at: int) -> tuple[int, int]:
-    """Read a number of up to 31 bits, and tell where it ends."""
-    number = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        number |= (byte & 0x7F) << shift
-        if byte <= 0x7F:  # noqa: PLR2004 - the last one
-            break
-        shift += 7
-        if shift > 28:  # noqa: PLR2004
-            raise _Uncommon
-    if number >= _MOST:
-        raise _Uncommon
-    return number, at
+def _window(memory: SharedMemory, ref: Ref) -> Window:
+    return memory.window(ref.region, ref.offset, ref.byte_size, "")

@@ -11,7 +11,8 @@ from tritonclient.grpc import service_pb2 as pb
 
 from ovserve import tensor_bytes
 from ovserve.errors import InferenceFailed
-from ovserve.frontends.grpc import shared_memory
+from ovserve.frontends.grpc.shared_memory import BYTE_SIZE, OFFSET, REGION
+from ovserve.frontends.shared_tensors import put
 from ovserve.requests import InferResponse
 from ovserve.shared_memory import Window
 from ovserve.tensors import Shape, Tensor
@@ -81,8 +82,18 @@ def _output(name: str, datatype: str, shape: Shape) -> bytes:
 
 
 def _placed(name: str, tensor: Tensor, place: Window, label: str) -> bytes:
-    message = pb.ModelInferResponse.InferOutputTensor(name=name, datatype=tensor.dtype.kserve, shape=tensor.shape)
-    shared_memory.write(place, tensor, message, label)
+    size = put(tensor, place, label)
+    return _placed_output(name, tensor.dtype.kserve, tensor.shape, (place.region.name, place.offset, size))
+
+
+@lru_cache(1024)
+def _placed_output(name: str, datatype: str, shape: Shape, where: tuple[str, int, int]) -> bytes:
+    message = pb.ModelInferResponse.InferOutputTensor(name=name, datatype=datatype, shape=shape)
+    region, offset, size = where
+    message.parameters[REGION].string_param = region
+    message.parameters[BYTE_SIZE].int64_param = size
+    if offset:
+        message.parameters[OFFSET].int64_param = offset
     return _field(_OUTPUT, message.SerializeToString())
 
 

@@ -4,15 +4,13 @@ from typing import Any
 
 from tritonclient.grpc import service_pb2 as pb
 
-from ovserve import tensor_bytes
 from ovserve.errors import InvalidInput
 from ovserve.http2.call import Call
 from ovserve.shared_memory import SharedMemory, Window
-from ovserve.tensors import Tensor
 
-_REGION = "shared_memory_region"
-_BYTE_SIZE = "shared_memory_byte_size"
-_OFFSET = "shared_memory_offset"
+REGION = "shared_memory_region"
+BYTE_SIZE = "shared_memory_byte_size"
+OFFSET = "shared_memory_offset"
 
 
 class SharedMemoryService:
@@ -40,19 +38,19 @@ class SharedMemoryService:
 
 def refers(tensor: Any) -> bool:
     """Tell whether an input, or a requested output, lies in shared memory."""
-    return _REGION in tensor.parameters
+    return REGION in tensor.parameters
 
 
 def window(memory: SharedMemory, tensor: Any, label: str) -> Window:
     """Find where it lies; raises `NotFound` or `InvalidInput`, which begin with `label`."""
     sizes = {}
-    for name in (_BYTE_SIZE, _OFFSET):
+    for name in (BYTE_SIZE, OFFSET):
         sizes[name] = 0
         if name in tensor.parameters:
             if tensor.parameters[name].WhichOneof("parameter_choice") != "int64_param":
                 raise InvalidInput(f"{label}: {name} expects an int64_param")
             sizes[name] = tensor.parameters[name].int64_param
-    return memory.window(tensor.parameters[_REGION].string_param, sizes[_OFFSET], sizes[_BYTE_SIZE], label)
+    return memory.window(tensor.parameters[REGION].string_param, sizes[OFFSET], sizes[BYTE_SIZE], label)
 
 
 def windows(memory: SharedMemory, message: Any) -> dict[str, Window]:
@@ -65,13 +63,3 @@ def windows(memory: SharedMemory, message: Any) -> dict[str, Window]:
                 raise InvalidInput(f"{label} is asked for as classes, which do not go into shared memory")
             found[output.name] = window(memory, output, label)
     return found
-
-
-def write(window: Window, tensor: Tensor, output: Any, label: str) -> None:
-    """Copy an output to where it shall go, and say in its message where that is."""
-    data = tensor_bytes.view(tensor)
-    window.write(data, label)
-    output.parameters[_REGION].string_param = window.region.name
-    output.parameters[_BYTE_SIZE].int64_param = len(data)
-    if window.offset:
-        output.parameters[_OFFSET].int64_param = window.offset

@@ -14,9 +14,10 @@ import numpy as np
 
 from ovserve import tensor_bytes
 from ovserve.errors import InvalidInput, WrongContent, WrongDatatype, WrongTensors
-from ovserve.frontends.limits import MOST_BYTES, check_shape
+from ovserve.frontends.limits import check_shape
 from ovserve.frontends.rest import json_values, shared_memory
 from ovserve.frontends.rest.json_values import kind_of
+from ovserve.frontends.shared_tensors import tensor_at
 from ovserve.request_parameters import with_parameters
 from ovserve.requests import InferRequest, Parameter
 from ovserve.shared_memory import SharedMemory, Window
@@ -30,12 +31,11 @@ ValueT = TypeVar("ValueT")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request, and the form and the place of outputs."""
+    """A request, and the form of its outputs."""
 
     request: InferRequest
     binary: Mapping[str, bool]
     binary_by_default: bool
-    places: Mapping[str, Window]
 
     def is_binary(self, output: str) -> bool:
         return self.binary.get(output, self.binary_by_default)
@@ -65,11 +65,11 @@ def decode(document: Any, rest: memoryview | None, memory: SharedMemory, address
     outputs = list(_outputs(_get(document, "outputs", list, label, []), memory, model))
     names = frozenset(output.name for output in outputs) or None
     classes = {output.name: output.classes for output in outputs if output.classes is not None}
-    request = InferRequest(model, inputs, version, names, request_id, classes)
     by_default = parameters.get(_BINARY_OUTPUT) != "" and _get(parameters, _BINARY_OUTPUT, bool, label, default=False)
     places = {output.name: output.place for output in outputs if output.place is not None}
+    request = InferRequest(model, inputs, version, names, request_id, classes, places=places)
     forms = {output.name: output.is_binary for output in outputs if output.is_binary is not None}
-    return Asked(with_parameters(request, _own(parameters, label)), forms, by_default, places)
+    return Asked(with_parameters(request, _own(parameters, label)), forms, by_default)
 
 
 def _get(source: Mapping[str, Any], key: str, kind: type[ValueT], label: str, default: ValueT | None = None) -> ValueT:
@@ -118,7 +118,7 @@ def _tensor(tensor: Mapping[str, Any], binary: "_Binary", memory: SharedMemory, 
     if shared_memory.REGION in parameters:
         if "data" in tensor:
             raise WrongContent(f"{label} has 'data' although it lies in shared memory, expected one")
-        return Tensor(dtype, _from_memory(shared_memory.window(memory, parameters, label), dtype, shape, label))
+        return tensor_at(shared_memory.window(memory, parameters, label), dtype, shape, label)
     is_binary = "binary_data_size" in parameters
     if "data" not in tensor:
         return Tensor(dtype, binary.read(parameters if is_binary else None, dtype, shape, label))
@@ -135,13 +135,6 @@ def _shape(tensor: Mapping[str, Any], dtype: DType, label: str) -> Shape:
     shape = tuple(lengths)
     check_shape(shape, dtype, label)
     return shape
-
-
-def _from_memory(place: Window, dtype: DType, shape: Shape, label: str) -> Array:
-    if place.byte_size > MOST_BYTES:
-        raise WrongContent(f"{label} has {place.byte_size} bytes, expected at most {MOST_BYTES}")
-    tensor_bytes.check_length(place.byte_size, dtype, shape, label)
-    return tensor_bytes.read(place.read(), dtype, shape, label)
 
 
 class _Binary:

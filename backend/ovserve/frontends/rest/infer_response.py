@@ -26,11 +26,12 @@ def encode(response: InferResponse, asked: Asked, accepted: str) -> Response:
     """
     outputs: list[dict[str, Any]] = []
     parts: list[bytes | memoryview] = []
+    places = asked.request.places
     for name, tensor in response.outputs.items():
         output: dict[str, Any] = {"name": name, "datatype": tensor.dtype.kserve, "shape": tensor.shape}
         label = f"model '{response.model}': output '{name}'"
-        if name in asked.places:
-            output["parameters"] = shared_memory.write(asked.places[name], tensor, label)
+        if name in places:
+            output["parameters"] = shared_memory.write(places[name], tensor, label)
         elif asked.is_binary(name):
             parts.append(tensor_bytes.write(tensor))
             output["parameters"] = {"binary_data_size": len(parts[-1])}

@@ -8,7 +8,6 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ovserve import tensor_bytes
 from ovserve.errors import InvalidInput
 from ovserve.frontends.rest.answers import json_answer
 from ovserve.frontends.rest.documents import read_document, run
@@ -16,6 +15,7 @@ from ovserve.frontends.rest.doors import Doors
 from ovserve.frontends.rest.json_values import kind_of
 from ovserve.frontends.rest.routes import add
 from ovserve.frontends.rest.schemas import REGION_BODY, REGIONS, answers
+from ovserve.frontends.shared_tensors import put
 from ovserve.shared_memory import SharedMemory, Window
 from ovserve.tensors import Tensor
 
@@ -97,7 +97,6 @@ def window(memory: SharedMemory, parameters: Mapping[str, Any], label: str) -> W
 
 
 def write(place: Window, tensor: Tensor, label: str) -> dict[str, Any]:
-    """Copy an output to where it shall go, and return the parameters that say where that is."""
-    data = tensor_bytes.view(tensor)
-    place.write(data, label)
-    return {REGION: place.region.name, _BYTE_SIZE: len(data)} | ({_OFFSET: place.offset} if place.offset else {})
+    """Have an output where it shall go, and return the parameters that say where that is."""
+    size = put(tensor, place, label)
+    return {REGION: place.region.name, _BYTE_SIZE: size} | ({_OFFSET: place.offset} if place.offset else {})

@@ -38,6 +38,7 @@ class Forwarded:
     def _infer(
         self, request: InferRequest, caller: Caller, send: SendResponse, *, streams: bool, admitted: bool
     ) -> None:
+        request.settle()
         with self.in_flight:
             self._server.infer(self._number, request, caller, send, streams=streams, admitted=admitted)
 
