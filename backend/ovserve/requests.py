@@ -35,6 +35,7 @@ class InferRequest(NamedTuple):
     client's own, for the model; a `priority` of 0 is the model's default, a `timeout_us` of 0 none. `within` are the
     models and pipelines, from the outermost, in whose execution it is asked: none for a client's. `places` are where
     in shared memory the client wants outputs: a model may leave them there, and whoever answers does so otherwise.
+    Who `borrows` only reads the outputs, and not for long: they may be the model's own memory, or that of the inputs.
     """
 
     model: str
@@ -49,6 +50,7 @@ class InferRequest(NamedTuple):
     timeout_us: int = 0
     within: tuple[str, ...] = ()
     places: Mapping[str, Window] = MappingProxyType({})
+    borrows: bool = False
 
     def settle(self) -> None:
         """Read the inputs that lie in shared memory still; raises `RegionChanged`.

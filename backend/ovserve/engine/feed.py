@@ -17,6 +17,7 @@ class Feed:
     """Brings arrays into one input of an infer request, the cheaper way."""
 
     _own_data: Array
+    _array: Array  # that of what is borrowed
 
     def __init__(self, request: ov.InferRequest, index: int, port: ov.ConstOutput) -> None:
         self._request = request
@@ -29,7 +30,8 @@ class Feed:
     def put(self, data: Array) -> None:
         if data.nbytes > _COPY_AT_MOST_BYTES:
             # The infer request keeps the address only; it is this reference that keeps the bytes.
-            self._borrowed = ov.Tensor(_writable(data), ov.Shape(data.shape), self._type)
+            self._array = _writable(data)
+            self._borrowed = ov.Tensor(self._array, ov.Shape(data.shape), self._type)
             self._request.set_input_tensor(self._index, self._borrowed)
             return
         if data.shape != self._own_shape:
@@ -51,11 +53,18 @@ class Feed:
             self._bind_own(tensor.shape)
         tensor.read_into(self._own_data)
 
+    def holder(self, address: int) -> object | None:
+        """Tell what keeps the memory at `address`, if that is part of an array of the caller's that is bound now."""
+        if self._borrowed is None or not 0 <= address - address_of(self._array) < self._array.nbytes:
+            return None
+        return self._array, self._borrowed
+
     def let_go(self) -> None:
         """Give up the caller's array, if one is bound: a message's memory must not stay as long as the slot."""
         if self._borrowed is not None:
             self._request.set_input_tensor(self._index, self._own)
             self._borrowed = None
+            del self._array
 
     def _bind_own(self, shape: Shape) -> None:
         """Have a tensor of our own for `shape`; one that is bound cannot grow, so it is a fresh one."""
@@ -63,6 +72,12 @@ class Feed:
         self._own_shape = shape
         self._own_data = self._own.data
         self._request.set_input_tensor(self._index, self._own)
+
+
+def address_of(data: Array) -> int:
+    """Where its numbers begin in memory."""
+    address: int = data.__array_interface__["data"][0]
+    return address
 
 
 class _Exposed:

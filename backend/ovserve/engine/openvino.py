@@ -17,6 +17,7 @@ from ovserve.engine.devices import pick
 from ovserve.engine.dry_run import DryRun
 from ovserve.engine.external_data import points_into_memory
 from ovserve.engine.first_use import settle
+from ovserve.engine.lending import has_large, with_spares
 from ovserve.engine.low_latency import step_by_step
 from ovserve.engine.narrowing import narrowed
 from ovserve.engine.origin import Origin
@@ -255,8 +256,12 @@ def _spare(compiled: ov.CompiledModel, config: ModelConfig, *, by_request: bool)
 def _with_slots(compiled: ov.CompiledModel, places: Places, count: int) -> Compiled:
     streams = _streams(compiled)
     queue = StreamQueue(streams) if streams else None
-    slots = tuple(Slot(compiled.create_infer_request(), *places, queue) for _ in range(count))
-    return Compiled(slots, max(1, streams))
+
+    def make() -> Slot:
+        return Slot(compiled.create_infer_request(), *places, queue)
+
+    slots = tuple(make() for _ in range(count))
+    return Compiled(with_spares(slots, make) if has_large(compiled.outputs) else slots, max(1, streams))
 
 
 def _own_shape(blueprint: Blueprint) -> ov.Model:

@@ -1,11 +1,12 @@
-"""What becomes of the outputs of a run: they are copied out, or left where the client wants them in shared memory.
+"""What becomes of the outputs of a run: copied out, lent, or left where the client wants them in shared memory.
 
-In either case before the slot's next request, with which they end.
+In any case before the slot's next request, with which they end.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from ovserve.tensors import Array, DType, Tensor
 
 NO_PLACES: Mapping[str, Window] = MappingProxyType({})
 
+# Makes one that may be kept of an output, by its place; None where it has to be copied.
+Lend: TypeAlias = Callable[[int, Array], Array | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Port:
@@ -27,16 +31,16 @@ class Port:
     index: int
 
 
-def take_out(ports: Sequence[Port], given: Sequence[Array], places: Mapping[str, Window]) -> dict[str, Tensor]:
-    """Leave in their `places` all outputs that have one, and copy out the others.
+def take_out(
+    ports: Sequence[Port], given: Sequence[Array], places: Mapping[str, Window], lend: Lend | None = None
+) -> dict[str, Tensor]:
+    """Leave in their `places` all outputs that have one, and lend or copy out the others.
 
-    Where not all of them can be left there none counts as left, and all are copied out: whoever answers says what is
+    Where not all of them can be left there none counts as left, and all are taken out: whoever answers says what is
     wrong. Strings are copied out in any case.
     """
-    left = _leave(ports, given, places) if places else None
-    if not left:
-        return {port.name: Tensor(port.dtype, _copied(port, given)) for port in ports}
-    return {port.name: left.get(port.name) or Tensor(port.dtype, _copied(port, given)) for port in ports}
+    left = _leave(ports, given, places) if places else {}
+    return {port.name: left.get(port.name) or Tensor(port.dtype, _taken(port, given, lend)) for port in ports}
 
 
 def _leave(ports: Sequence[Port], given: Sequence[Array], places: Mapping[str, Window]) -> dict[str, Tensor]:
@@ -56,9 +60,12 @@ def _leave(ports: Sequence[Port], given: Sequence[Array], places: Mapping[str, W
     return {port.name: SharedTensor(port.dtype, shape, place) for port, shape, _, place in found}
 
 
-def _copied(port: Port, given: Sequence[Array]) -> Array:
+def _taken(port: Port, given: Sequence[Array], lend: Lend | None) -> Array:
     if port.dtype is DType.BYTES:
         begins, ends, characters = given[port.index : port.index + 3]
         return strings.unpack(begins, ends, characters)
     data, dtype = given[port.index], port.dtype.numpy
-    return data.copy() if data.dtype == dtype else data.view(dtype).copy()
+    lent = None if lend is None else lend(port.index, data)
+    if lent is None:
+        lent = data.copy()
+    return lent if lent.dtype == dtype else lent.view(dtype)

@@ -7,8 +7,8 @@ import openvino as ov
 
 from ovserve.engine import strings
 from ovserve.engine.execution import execution
-from ovserve.engine.feed import Feed
-from ovserve.engine.outputs import NO_PLACES, Port, take_out
+from ovserve.engine.feed import Feed, address_of
+from ovserve.engine.outputs import NO_PLACES, Lend, Port, take_out
 from ovserve.engine.reasons import reason
 from ovserve.engine.state import State, Variables
 from ovserve.engine.stream_queue import StreamQueue
@@ -35,6 +35,7 @@ class Slot:
         self._outputs = outputs
         self._feeds = [Feed(request, *port) for port in enumerate(request.get_compiled_model().inputs)]
         self._variables = Variables(request)
+        self._own_outputs = _own_addresses(request)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -46,6 +47,7 @@ class Slot:
         inputs: Mapping[str, Tensor],
         outputs: frozenset[str] | None,
         places: Mapping[str, Window] = NO_PLACES,
+        lend: Lend | None = None,
     ) -> Ran:
         """Infer, and take out the outputs named (None: all of them), in the model's order, as `take_out` does.
 
@@ -53,7 +55,20 @@ class Slot:
         reason, and `RegionChanged`.
         """
         self._variables.reset()
-        return self._infer(inputs, outputs, places)
+        return self._infer(inputs, outputs, places, lend)
+
+    def lend(
+        self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None, places: Mapping[str, Window] = NO_PLACES
+    ) -> Ran:
+        """Infer as `run`: alone, a slot has nothing to lend."""
+        return self.run(inputs, outputs, places)
+
+    def owner(self, place: int, data: Array) -> object | None:
+        """Tell on what an output relies: this slot, or an input that the caller gave; None where that is unknown."""
+        address = address_of(data)
+        if address == self._own_outputs[place]:
+            return self
+        return next(filter(None, (feed.holder(address) for feed in self._feeds)), None)
 
     def run_on(
         self, state: State | None, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None
@@ -82,6 +97,7 @@ class Slot:
         inputs: Mapping[str, Tensor],
         outputs: frozenset[str] | None,
         places: Mapping[str, Window] = NO_PLACES,
+        lend: Lend | None = None,
     ) -> Ran:
         begun_ns = perf_counter_ns()
         try:
@@ -92,7 +108,7 @@ class Slot:
             inferred_ns = perf_counter_ns()
             infer_ns = inferred_ns - bound_ns - waited_ns
             ports = self._outputs if outputs is None else [port for port in self._outputs if port.name in outputs]
-            fetched = take_out(ports, given, places)
+            fetched = take_out(ports, given, places, lend)
             return Ran(fetched, infer_ns, bound_ns - begun_ns, perf_counter_ns() - inferred_ns)
         except RuntimeError as error:
             raise InferenceFailed(reason(error)) from error
@@ -119,3 +135,15 @@ class Slot:
         else:
             for offset, part in enumerate(strings.pack(tensor.data)):
                 self._feeds[port.index + offset].put(part)
+
+
+def _own_addresses(request: ov.InferRequest) -> list[int]:
+    """Find where the outputs lie that are the infer request's own; 0 for those that it does not know yet."""
+    return [
+        address_of(request.get_output_tensor(place).data) if _has_place(port) else 0
+        for place, port in enumerate(request.get_compiled_model().outputs)
+    ]
+
+
+def _has_place(port: ov.ConstOutput) -> bool:
+    return bool(port.partial_shape.is_static) and port.element_type != ov.Type.string

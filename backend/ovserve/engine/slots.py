@@ -31,6 +31,12 @@ class Runs(Protocol):
         """
         ...
 
+    def lend(
+        self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None, places: Mapping[str, Window] = NO_PLACES
+    ) -> Ran:
+        """Infer as `run`, for one who only reads the outputs: large ones may be lent (`engine/lending.py`)."""
+        ...
+
     def run_on(
         self, state: State | None, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None
     ) -> tuple[Ran, State]:
@@ -175,6 +181,15 @@ class _Turn:
         runs = self._slots.begin(self._turn, self)
         try:
             return runs.run(inputs, outputs, places)
+        finally:
+            self._slots.end(self)
+
+    def lend(
+        self, inputs: Mapping[str, Tensor], outputs: frozenset[str] | None, places: Mapping[str, Window] = NO_PLACES
+    ) -> Ran:
+        runs = self._slots.begin(self._turn, self)
+        try:
+            return runs.lend(inputs, outputs, places)
         finally:
             self._slots.end(self)
 

@@ -148,6 +148,8 @@ class Model:
     def _run_on(self, slots: Slots, request: InferRequest, caller: Caller, *, admitted: bool) -> Ran:
         turn = self._turns.take(caller, admitted=admitted)
         try:
-            return slots[turn].run(request.inputs, request.outputs, request.places)
+            slot = slots[turn]
+            run = slot.lend if request.borrows else slot.run
+            return run(request.inputs, request.outputs, request.places)
         finally:
             self._turns.give_back(turn)

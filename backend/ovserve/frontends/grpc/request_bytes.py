@@ -76,7 +76,7 @@ class Layout(NamedTuple):
         inputs = {place.name: _tensor(data, place, memory) for place in self.places}
         begin, end = self.id
         request_id = bytes(data[begin:end]).decode() if begin < end else ""
-        request = InferRequest(self.model, inputs, self.version, self.outputs, request_id)
+        request = InferRequest(self.model, inputs, self.version, self.outputs, request_id, borrows=True)
         if not self.rooms:
             return request
         return request._replace(places={name: _window(memory, room) for name, room in self.rooms})
