@@ -69,6 +69,13 @@ def message(content: bytes, flag: int = 0) -> bytes:
     return struct.pack(">BI", flag, len(content)) + content
 
 
+def read_until_closed(connection: socket.socket) -> None:
+    """Pass over what comes; raises `TimeoutError` where the other side goes on."""
+    with suppress(ConnectionError):
+        while connection.recv(1 << 16):
+            pass
+
+
 @dataclass
 class Stream:
     """What came on one stream."""

@@ -5,6 +5,15 @@ from typing import Any
 
 from ovserve.config.pipeline import PipelineConfig
 
+# config.pbtxt of an ensemble that asks only `m`, which takes and gives two numbers.
+ENSEMBLE = """
+platform: "ensemble"
+input { name: "x" data_type: TYPE_FP32 dims: 2 }
+output { name: "y" data_type: TYPE_FP32 dims: 2 }
+ensemble_scheduling { step {
+  model_name: "m" model_version: -1 input_map { key: "x" value: "x" } output_map { key: "y" value: "y" } } }
+"""
+
 
 def source(text: str) -> dict[str, str]:
     """`node.item` as a reference to a tensor."""

@@ -46,20 +46,20 @@ class Opened:
 
 def pool(address: RestAddress, settings: Settings, opened: Opened) -> HTTPConnectionPool:
     """As many connections as there are calls at a time; up to `_KEPT` stay open afterwards."""
-    made: Any
+    made: HTTPConnectionPool
     if address.is_tls:
         made = HTTPSConnectionPool(address.host, address.port, maxsize=_KEPT, ssl_context=context(settings))
         made.ConnectionCls = _told_of(HTTPSConnection, opened)
     else:
         made = HTTPConnectionPool(address.host, address.port, maxsize=_KEPT)
         made.ConnectionCls = _told_of(HTTPConnection, opened)
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def _told_of(kind: Any, opened: Opened) -> Any:
     """A kind of connection that tells `opened` of itself, and that is not used again after a long rest."""
 
-    class Connection(kind):  # type: ignore[misc]
+    class Connection(kind):  # type: ignore[misc] # with TLS or without
         answered_s = math.inf
 
         def connect(self) -> None:

@@ -51,7 +51,7 @@ def cast(values: np.ndarray, datatype: str) -> np.ndarray:
     """Numbers in KServe's `datatype`; into whole numbers they are rounded and kept in range."""
     dtype = numpy_dtype(datatype)
     if dtype.kind in "iu" and values.dtype.kind == "f":
-        limits = np.iinfo(dtype)  # type: ignore[type-var]
+        limits = np.iinfo(dtype)  # type: ignore[type-var] # of whole numbers, as its kind says
         values = np.clip(np.rint(values), limits.min, limits.max)
     return np.ascontiguousarray(values, dtype=dtype)
 

@@ -64,13 +64,6 @@ x = pb_utils.Tensor("x", {python_models.ARRAY})
 inner = pb_utils.InferenceRequest(model_name="m", requested_output_names=["y"], inputs=[x]).exec()
 return [pb_utils.InferenceResponse(inner.output_tensors())]
 """
-ENSEMBLE = """
-platform: "ensemble"
-input { name: "x" data_type: TYPE_FP32 dims: 2 }
-output { name: "y" data_type: TYPE_FP32 dims: 2 }
-ensemble_scheduling { step {
-  model_name: "m" model_version: -1 input_map { key: "x" value: "x" } output_map { key: "y" value: "y" } } }
-"""
 
 
 def lay_out(root: Path) -> Path:
@@ -82,7 +75,7 @@ def lay_out(root: Path) -> Path:
         (root / name / "1/model.py").write_text(python_models.source(execute))
         (root / name / "config.pbtxt").write_text('backend: "python"')
     (root / "ensemble/1").mkdir(parents=True)
-    (root / "ensemble/config.pbtxt").write_text(ENSEMBLE)
+    (root / "ensemble/config.pbtxt").write_text(pipelines.ENSEMBLE)
     return root
 
 

@@ -9,6 +9,7 @@ import pytest
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
+import pipelines
 import python_models
 import small_models
 from encoded_pictures import noise, png
@@ -28,13 +29,6 @@ output { name: "y" data_type: TYPE_FP32 dims: [1, 1, 8, 8] }
 ensemble_scheduling { step {
   model_name: "picture" model_version: -1 input_map { key: "x" value: "x" } output_map { key: "y" value: "y" } } }
 """
-ENSEMBLE = """
-platform: "ensemble"
-input { name: "x" data_type: TYPE_FP32 dims: 2 }
-output { name: "y" data_type: TYPE_FP32 dims: 2 }
-ensemble_scheduling { step {
-  model_name: "m" model_version: -1 input_map { key: "x" value: "x" } output_map { key: "y" value: "y" } } }
-"""
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +41,7 @@ def server(serve_once: Serve, tmp_path_factory: pytest.TempPathFactory) -> Serve
     (repository / "failing/1/model.py").write_text(python_models.source(FAILING))
     (repository / "failing/config.pbtxt").write_text('backend: "python"')
     (repository / "ensemble/1").mkdir(parents=True)
-    (repository / "ensemble/config.pbtxt").write_text(ENSEMBLE)
+    (repository / "ensemble/config.pbtxt").write_text(pipelines.ENSEMBLE)
     (repository / "pictured/1").mkdir(parents=True)
     (repository / "pictured/config.pbtxt").write_text(PICTURED)
     small_models.save(small_models.channel_sum("NCHW"), repository / "picture/1")

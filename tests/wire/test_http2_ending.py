@@ -206,6 +206,14 @@ def test_a_timeout_that_is_none_ends_its_call_at_most(address: str, timeout: str
 # A server that stops
 
 
+def begin_call(peer: Peer, rounds: int) -> int:
+    """Begin one that takes its time, and is in flight when this returns."""
+    running = peer.open(CALL)
+    peer.send(data(running, message(slow(rounds)), ends=True))
+    peer.round_trip()
+    return running
+
+
 def stop_in_background(door: GrpcDoor, grace_s: float) -> threading.Thread:
     stopping = threading.Thread(target=door.stop, args=(grace_s,))
     stopping.start()
@@ -215,9 +223,7 @@ def stop_in_background(door: GrpcDoor, grace_s: float) -> threading.Thread:
 def test_calls_in_flight_end_well_when_the_server_stops(open_door: Callable[..., GrpcDoor]) -> None:
     door = open_door()
     with Peer(door.address) as peer:
-        running = peer.open(CALL)
-        peer.send(data(running, message(slow(500)), ends=True))
-        peer.round_trip()
+        running = begin_call(peer, 500)
         stopping = stop_in_background(door, 30)
         peer.wait(lambda: peer.goaways)
         code, last = peer.goaways[-1]
@@ -232,9 +238,7 @@ def test_calls_in_flight_end_well_when_the_server_stops(open_door: Callable[...,
 def test_calls_that_cross_the_servers_goodbye_end_none_that_are_in_flight(open_door: Callable[..., GrpcDoor]) -> None:
     door = open_door()
     with Peer(door.address) as peer:
-        running = peer.open(CALL)
-        peer.send(data(running, message(slow(500)), ends=True))
-        peer.round_trip()
+        running = begin_call(peer, 500)
         stopping = stop_in_background(door, 30)
         peer.wait(lambda: peer.goaways)
         late = [peer.open(CALL) for _ in range(3)]
@@ -256,9 +260,7 @@ def test_calls_that_cross_the_servers_goodbye_end_none_that_are_in_flight(open_d
 def test_what_takes_longer_than_the_grace_is_told_so(open_door: Callable[..., GrpcDoor]) -> None:
     door = open_door()
     with Peer(door.address) as peer:
-        running = peer.open(CALL)
-        peer.send(data(running, message(slow(ROUNDS)), ends=True))
-        peer.round_trip()
+        running = begin_call(peer, ROUNDS)
         stopping = stop_in_background(door, 0.1)
         while not peer.stream(running).over and peer.read_frame():
             pass

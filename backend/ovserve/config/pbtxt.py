@@ -16,8 +16,8 @@ def parse_pbtxt(text: str) -> dict[str, Any]:
     Fields go by their names in the protocol's file, as in https://github.com/triton-inference-server/common.
     """
     # Half a second to import, which a repository without such a file need not wait for.
-    from google.protobuf import json_format, text_format  # noqa: PLC0415
-    from tritonclient.grpc import model_config_pb2  # noqa: PLC0415
+    from google.protobuf import json_format, text_format  # noqa: PLC0415 - see above
+    from tritonclient.grpc import model_config_pb2  # noqa: PLC0415 - likewise
 
     try:
         message = text_format.Parse(text, model_config_pb2.ModelConfig())
@@ -33,7 +33,7 @@ def parse_pbtxt(text: str) -> dict[str, Any]:
 def parse_json(text: str) -> dict[str, Any]:
     """Read the JSON form of `inference.ModelConfig`; raises `MalformedTritonConfig`."""
     from google.protobuf import json_format  # noqa: PLC0415 - as above
-    from tritonclient.grpc import model_config_pb2  # noqa: PLC0415
+    from tritonclient.grpc import model_config_pb2  # noqa: PLC0415 - likewise
 
     if not text.lstrip().startswith("{"):  # the parser would take an empty list
         raise MalformedTritonConfig("it must be a JSON object")

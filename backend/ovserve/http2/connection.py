@@ -13,13 +13,13 @@ from ovserve.http2.control_frames import ControlFrames
 from ovserve.http2.ends import Ends
 from ovserve.http2.frame_reader import FrameReader
 from ovserve.http2.frames import ConnectionFault, Fault
+from ovserve.http2.held_refusals import HeldRefusals
 from ovserve.http2.limits import Limits
 from ovserve.http2.messages import FIRST_BYTES, Messages
 from ovserve.http2.methods import Method, Work
 from ovserve.http2.open_calls import OpenCalls
 from ovserve.http2.outbox import Outbox
 from ovserve.http2.patience import Patience
-from ovserve.http2.refusals import Refusals
 from ovserve.http2.wire import Wire
 
 # Before it is the next connection's turn.
@@ -71,7 +71,7 @@ class Connection:
         self.outbox = Outbox(wire, self.lock, self.calls.forget, self._want_to_write)
         patience = Patience()
         self._ends = Ends(self.lock, self.calls, self.outbox, patience)
-        self.refusals = Refusals(self._ends)
+        self.refusals = HeldRefusals(self._ends)
         self.messages = Messages(self.lock, self.calls, self.outbox, self._ends, self.refusals, work=self._work)
         heads = CallHeads(self, site, self._ends, patience)
         control = ControlFrames(self.lock, self.calls, self.outbox, self._ends, patience)

@@ -9,11 +9,11 @@ from ovserve.http2 import frames
 from ovserve.http2.call import Call
 from ovserve.http2.ends import Ends
 from ovserve.http2.frames import ConnectionFault, Fault
+from ovserve.http2.held_refusals import HeldRefusals
 from ovserve.http2.inbox import Message
 from ovserve.http2.methods import Method, Work
 from ovserve.http2.open_calls import OpenCalls
 from ovserve.http2.outbox import Outbox
-from ovserve.http2.refusals import Refusals
 from ovserve.http2.status import Refused
 from ovserve.http2.unary import UnaryWork
 
@@ -30,7 +30,7 @@ class Messages:
         calls: OpenCalls,
         outbox: Outbox,
         ends: Ends,
-        refusals: Refusals,
+        refusals: HeldRefusals,
         *,
         work: Callable[[Method, Work], None],
     ) -> None:

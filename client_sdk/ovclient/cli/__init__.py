@@ -34,9 +34,9 @@ def run(arguments: list[str]) -> int:
 def _command(arguments: list[str]) -> int:
     from cyclopts import CycloptsError  # noqa: PLC0415 - `import ovclient` must not pay for the command line
 
-    from ovclient._errors import OVClientError  # noqa: PLC0415
-    from ovclient.cli.app import app  # noqa: PLC0415
-    from ovclient.cli.failure import CommandFailed, UnknownName, WrongUsage  # noqa: PLC0415
+    from ovclient._errors import OVClientError  # noqa: PLC0415 - likewise
+    from ovclient.cli.app import app  # noqa: PLC0415 - likewise
+    from ovclient.cli.failure import CommandFailed, UnknownName, WrongUsage  # noqa: PLC0415 - likewise
 
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")

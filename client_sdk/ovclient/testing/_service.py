@@ -14,7 +14,7 @@ from ovclient.testing._model import FakeModel, Received
 _UNLOADED = "unloaded"
 
 
-class FakeService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
+class FakeService(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc] # generated, without types
     """The RPCs a client needs, answered from `models` unless `told` says otherwise; `received` keeps every call."""
 
     def __init__(self) -> None:

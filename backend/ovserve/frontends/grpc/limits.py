@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from ovserve.http2.limits import Limits
 from ovserve.observability.logs import get_logger
@@ -35,5 +36,6 @@ def changed(limits: Limits, arguments: Mapping[str, str | int]) -> Limits:
         if field is None or not isinstance(value, int) or value < 0:
             logger.warning("a channel argument has no effect", name=name, value=value)
         else:
-            limits = replace(limits, **{field: value * _MS if name in _TIMES_S else value})  # type: ignore[arg-type]
+            change: dict[str, Any] = {field: value * _MS if name in _TIMES_S else value}
+            limits = replace(limits, **change)
     return limits

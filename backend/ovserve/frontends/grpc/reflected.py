@@ -8,7 +8,8 @@ from google.protobuf.descriptor_pool import DescriptorPool
 
 def make_pool(files: Iterable[Any]) -> DescriptorPool:
     """Make a pool of these files and of those that they import."""
-    pool: Any = DescriptorPool()
+    made = DescriptorPool()
+    pool: Any = made
     added: set[str] = set()
 
     def add(file: Any) -> None:
@@ -21,4 +22,4 @@ def make_pool(files: Iterable[Any]) -> DescriptorPool:
 
     for file in files:
         add(file)
-    return pool  # type: ignore[no-any-return]
+    return made

@@ -112,7 +112,7 @@ def _varint(number: int) -> bytes:
     if number <= 0x7F:  # noqa: PLR2004 - one byte holds it
         return number.to_bytes()
     low = []
-    while number > 0x7F:  # noqa: PLR2004
+    while number > 0x7F:  # noqa: PLR2004 - likewise
         low.append(number & 0x7F | 0x80)
         number >>= 7
     return bytes((*low, number))

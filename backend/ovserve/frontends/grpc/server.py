@@ -119,7 +119,7 @@ class GrpcServer:
         names = (SERVICE.full_name, *tfs_services, grpc_health.SERVICE_NAME, reflection.SERVICE_NAME)
         known = [service_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR]
         known += [POOL.FindFileContainingSymbol(service) for service in tfs_services]
-        reflection.enable_server_reflection(names, registrar, make_pool(known))  # type: ignore[arg-type]
+        reflection.enable_server_reflection(names, registrar, make_pool(known))  # type: ignore[arg-type] # it only registers
         self._server.add(registrar.methods)
 
     def bind(self, addresses: Sequence[str], port: int) -> list[str]:

@@ -47,7 +47,7 @@ def varint(data: Data, at: int) -> tuple[int, int]:
         if byte <= 0x7F:  # noqa: PLR2004 - the last one
             break
         shift += 7
-        if shift > 28:  # noqa: PLR2004
+        if shift > 28:  # noqa: PLR2004 - five bytes
             raise Uncommon
     if number >= _MOST:
         raise Uncommon

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -19,22 +20,17 @@ async def in_thread(threads: HandlerThreads, request: Request, work: Callable[[L
     done: asyncio.Future[ResultT] = loop.create_future()
     caller = LeavingCaller()
 
-    def tell(error: BaseException | None, result: ResultT | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(result)  # type: ignore[arg-type]
-        else:
-            done.set_exception(error)
+    def tell(outcome: Callable[[], None]) -> None:
+        if not done.done():
+            outcome()
 
     def run() -> None:
-        error, result = None, None
         try:
-            result = work(caller)
+            outcome = partial(done.set_result, work(caller))
         except Exception as raised:  # noqa: BLE001 - it is raised again where it is awaited
-            error = raised
+            outcome = partial(done.set_exception, raised)
         with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-            loop.call_soon_threadsafe(tell, error, result)
+            loop.call_soon_threadsafe(tell, outcome)
 
     threads.submit(run)
     watching = loop.create_task(_leave_with(request, caller))

@@ -51,7 +51,7 @@ REGIONS = _list_of(
 )
 INDEX = _list_of(_object("name", name=_TEXT, version=_TEXT, state=_TEXT, reason=_TEXT))
 
-_INPUT = _object(
+_TENSOR = _object(
     "name shape datatype",
     name=_TEXT,
     shape=_SHAPE,
@@ -66,7 +66,7 @@ _PARAMETERS = _object(
     timeout={"type": "integer", "minimum": 0, "description": "Microseconds until the answer is of no use"},
 )
 _REQUEST = _object(
-    "inputs", id=_TEXT, parameters=_PARAMETERS, inputs=_list_of(_INPUT, minItems=1), outputs=_list_of(_OUTPUT)
+    "inputs", id=_TEXT, parameters=_PARAMETERS, inputs=_list_of(_TENSOR, minItems=1), outputs=_list_of(_OUTPUT)
 )
 
 INFER_ANSWER = _object(
@@ -74,16 +74,7 @@ INFER_ANSWER = _object(
     model_name=_TEXT,
     model_version=_TEXT,
     id=_TEXT,
-    outputs=_list_of(
-        _object(
-            "name shape datatype",
-            name=_TEXT,
-            shape=_SHAPE,
-            datatype=_DATATYPE,
-            data=_DATA,
-            parameters=_object("", binary_data_size=_SIZE),
-        )
-    ),
+    outputs=_list_of(_TENSOR),
 )
 
 LOG_SETTINGS = _object(

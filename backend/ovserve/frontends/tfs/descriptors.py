@@ -19,7 +19,8 @@ WELL_KNOWN = [f"{file.package}.{name}" for file in _WELL_KNOWN_FILES for name in
 
 def make_pool() -> DescriptorPool:
     """Make a pool that has the messages and services, and nothing that anybody else registered."""
-    pool: Any = DescriptorPool()
+    made = DescriptorPool()
+    pool: Any = made
     for known in _WELL_KNOWN_FILES:
         pool.AddSerializedFile(known.serialized_pb)
     known_files = [known.name for known in _WELL_KNOWN_FILES]
@@ -29,7 +30,7 @@ def make_pool() -> DescriptorPool:
         _fill(file)
         pool.AddSerializedFile(file.SerializeToString())
         known_files.append(file.name)
-    return pool  # type: ignore[no-any-return]
+    return made
 
 
 def _fill(file: FileDescriptorProto) -> None:

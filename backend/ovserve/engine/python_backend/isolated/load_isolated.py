@@ -1,7 +1,6 @@
 """Loads a model from its Python file, each instance in a process of its own."""
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,6 +48,6 @@ def load_isolated(
         return [first, *(other.result() for other in others)]
     first.close()
     for other in others:
-        with suppress(Exception):
+        if other.exception() is None:
             other.result().close()
     raise failed

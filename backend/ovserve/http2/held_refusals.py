@@ -19,7 +19,7 @@ class _Held:
     since: float
 
 
-class Refusals:
+class HeldRefusals:
     """Of one connection: each is said at the body's end, or when much of it has come, or after a while."""
 
     def __init__(self, ends: Ends) -> None:
