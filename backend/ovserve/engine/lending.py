@@ -1,7 +1,7 @@
 """Large outputs that are not copied out: they stay where they are as long as somebody reads them.
 
-Meanwhile another slot stands in for theirs. A tensor of its own could be given to a slot instead, to be written by the next
-run (`set_output_tensor`), but what comes straight from an input would not be written there, and nothing tells.
+Meanwhile another slot stands in for theirs. A tensor of its own could be given to a slot instead, which the next run
+writes (`set_output_tensor`), but what comes straight from an input is not written there, and nothing tells.
 """
 
 from collections import deque
