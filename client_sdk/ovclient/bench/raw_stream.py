@@ -1,82 +1,120 @@
-"""Clients of a benchmark that send through one stream of ModelStreamInfer."""
+"""A stream of ModelStreamInfer that any number of finished requests are sent through, in one thread."""
 
-import threading
-from collections.abc import Callable
+import asyncio
+from collections import deque
+from collections.abc import Coroutine
 from itertools import count
-from queue import Empty, SimpleQueue
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar
 
 import grpc
+from google.protobuf.message import DecodeError
 from tritonclient.grpc import service_pb2 as pb
 
-from ovclient._errors import ClientClosed, DeadlineExceeded, OVClientError, ServerFailure
-from ovclient._grpc import GrpcTransport
+from ovclient._base import BaseClient
+from ovclient._errors import BadResponse, ClientClosed, OVClientError
+from ovclient._grpc import GrpcSetup
 from ovclient._settings import Settings
 from ovclient._status import failed
-from ovclient.bench.raw_client import Finished, RawGrpcClient
 
 _STREAM = "/inference.GRPCInferenceService/ModelStreamInfer"
 
-_Reply = SimpleQueue[OVClientError | None]
+T = TypeVar("T")
 
 
-class RawStreamClient(RawGrpcClient):
-    """One stream for any number of askers; each has one request under way, told by its id."""
+class Listener(Protocol):
+    """Who is told what comes through a stream."""
+
+    def answered(self, name: str, error: str) -> None:
+        """The request of this id has an answer, which is an error where one is named."""
+
+    def ended(self, failure: OVClientError) -> None:
+        """Nothing comes any more."""
+
+
+class RawStreamClient(BaseClient):
+    """Opens its stream with the first request; `send` belongs into what `run` runs, `cut` into any thread."""
 
     def _connect(self, settings: Settings) -> None:
-        self._transport = self._grpc = GrpcTransport(settings)
-        self._requests: SimpleQueue[bytes | None] = SimpleQueue()
-        self._replies: dict[str, _Reply] = {}
+        self._setup = GrpcSetup(settings)
+        self._loop = asyncio.new_event_loop()
+        self._channel: Any = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._unsent: deque[bytes] = deque()
+        self._has_unsent = asyncio.Event()
         self._names = map(str, count())
-        self._lock = threading.Lock()
-        self._end: OVClientError | None = None
-        self._is_open = False
+        self.end: OVClientError | None = None
+        self.listener: Listener | None = None
 
-    def asker(self, request: Finished) -> Callable[[], object]:
-        name, reply = next(self._names), _Reply()
-        # A field that comes later in a message has the last word.
-        data = cast("bytes", request) + pb.ModelInferRequest(id=name).SerializeToString()
-        timeout_s = self._deadline_s(None)
+    @property
+    def timeout_s(self) -> float | None:
+        return self._deadline_s(None)
 
-        def ask() -> None:
-            with self._lock:
-                if self._end is not None:
-                    raise self._end
-                self._replies[name] = reply
-                if not self._is_open:
-                    self._is_open = True
-                    threading.Thread(target=self._read, name="ovclient-bench-stream", daemon=True).start()
-            self._requests.put(data)
-            try:
-                failure = reply.get(timeout=timeout_s)
-            except Empty:
-                raise DeadlineExceeded(f"{self.address}: no answer in {timeout_s:g} s") from None
-            if failure is not None:
-                raise failure
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(work)
 
-        return ask
+    def name(self) -> str:
+        """An id that no request of this stream has had."""
+        return next(self._names)
+
+    def send(self, data: bytes) -> None:
+        if self._channel is None:
+            self._open()
+        self._unsent.append(data)
+        self._has_unsent.set()
+
+    def cut(self) -> None:
+        """End the stream, from any thread."""
+        self._loop.call_soon_threadsafe(self._cut)
 
     def close(self) -> None:
-        self._requests.put(None)
-        super().close()
+        """While nothing runs."""
+        self._loop.run_until_complete(self._close())
+        self._loop.close()
 
-    def _read(self) -> None:
-        call = self._grpc.channel.stream_stream(_STREAM, request_serializer=None, response_deserializer=None)
+    def _open(self) -> None:
+        self._channel = self._setup.channel(grpc.aio)
+        call = self._channel.stream_stream(_STREAM)(metadata=self._setup.metadata)
+        self._tasks = [self._loop.create_task(self._write(call)), self._loop.create_task(self._read(call))]
+
+    def _cut(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if not self._tasks:
+            self._tell(ClientClosed("the client is closed"))
+
+    async def _close(self) -> None:
+        self._cut()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._channel is not None:
+            await self._channel.close(None)
+
+    async def _write(self, call: Any) -> None:
+        """Does not wait for answers: what is read meanwhile is sent at once, and the fewer times threads change."""
+        try:
+            while True:
+                while self._unsent:
+                    await call.write(self._unsent.popleft())
+                self._has_unsent.clear()
+                await self._has_unsent.wait()
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            pass  # whoever reads knows why
+
+    async def _read(self, call: Any) -> None:
         end: OVClientError = ClientClosed("the stream has ended")
         try:
-            for data in call(iter(self._requests.get, None), metadata=self._grpc.setup.metadata):
-                self._tell(pb.ModelStreamInferResponse.FromString(data))
-        except grpc.RpcError as failure:
+            while isinstance(data := await call.read(), bytes):  # and gRPC's own word at the end
+                answer = pb.ModelStreamInferResponse.FromString(data)
+                if self.listener is not None:
+                    self.listener.answered(answer.infer_response.id, answer.error_message)
+        except grpc.aio.AioRpcError as failure:
             end = failed(failure, self.address, None)
-        except ValueError:  # gRPC's word for a closed channel
-            pass
-        with self._lock:
-            self._end, replies = end, list(self._replies.values())
-        for reply in replies:
-            reply.put(end)
+        except DecodeError:
+            end = BadResponse(f"the answer of {self.address} is no message of this protocol")
+        except asyncio.CancelledError:
+            end = ClientClosed("the client was closed during the call")
+        self._tell(end)
 
-    def _tell(self, answer: Any) -> None:
-        with self._lock:
-            reply = self._replies.pop(answer.infer_response.id, None)
-        if reply is not None:
-            reply.put(ServerFailure(answer.error_message) if answer.error_message else None)
+    def _tell(self, end: OVClientError) -> None:
+        self.end = self.end or end
+        if self.listener is not None:
+            self.listener.ended(self.end)
