@@ -34,9 +34,6 @@ class RawClient(Protocol):
         Raises an `OVClientError`.
         """
 
-    def cut(self) -> None:
-        """End what is under way, from any thread."""
-
     def close(self) -> None: ...
 
 
@@ -69,9 +66,6 @@ class RawGrpcClient(Client):
 
         return ask
 
-    def cut(self) -> None:
-        self.close()
-
     def finish(self, message: Any) -> Finished:
         finished: bytes = message.SerializeToString()
         return finished
@@ -94,9 +88,6 @@ class RawRestClient(Client):
             self._rest.setup.check(self._rest.exchange(cast("HttpRequest", request), timeout_s))
 
         return ask
-
-    def cut(self) -> None:
-        self.close()
 
     def finish(self, message: Any) -> Finished:
         return self._rest.setup.request("ModelInfer", message, self._deadline_s(None))

@@ -24,7 +24,7 @@ class Worker:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._pool = ThreadPoolExecutor(MAX_CLIENTS)  # starts only as many threads as there are loops
-        self._clients: Sequence[RawClient | RawStreamClient] = ()
+        self._clients: Sequence[RawClient] = ()
         self._loops: list[Callable[[Window], Tally]] = []
         self._window = Window(0, 0)
         self._stopped = False
@@ -32,16 +32,18 @@ class Worker:
     def obey(self, order: WarmUp | Measure) -> Outcome:
         if isinstance(order, Measure):
             return self._run(Window(order.begin_ns, order.seconds))
-        for client in self._clients:
-            client.close()
+        self._hang_up()
         self._connect(order.clients)
         return self._run(Window(time.perf_counter_ns(), order.seconds))
 
     def stop(self) -> None:
         self._stopped = True
         self._window.stop()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         for client in self._clients:
-            client.cut()
+            client.close()
 
     def _connect(self, clients: int) -> None:
         arguments, request = self._setup.client, self._setup.request

@@ -115,7 +115,7 @@ def test_a_request_that_gets_no_answer_in_time_is_given_up_under_its_id() -> Non
                 yield answer(request)
 
     with serving(never_the_first, timeout=0.5) as client:
-        tally = loop(client, 2, 0.6)
+        tally = loop(client, 2, 1.5)
         assert tally.errors["DeadlineExceeded"].message == f"{client.address}: no answer in 0.5 s"
     assert tally.errors["DeadlineExceeded"].count == 1
     assert set(ids) == {"0", "1", "2"}
@@ -163,17 +163,16 @@ def test_another_thread_can_cut_it_off() -> None:
         running = pool.submit(streamed_loop, client, REQUEST, 2, window)
         assert some.wait(LONG_S)
         window.stop()
-        client.cut()
+        client.close()
         tally = running.result(LONG_S)
         assert len(tally.latencies_ns) <= 5
         assert tally.errors == {}
         assert streamed_loop(client, REQUEST, 2, window).errors == {}
 
 
-def test_a_client_that_never_sent_can_be_cut_off_and_closed() -> None:
+def test_a_client_that_was_closed_before_it_sent_measures_nothing() -> None:
     client = RawStreamClient("127.0.0.1:1")
     window = Window(time.perf_counter_ns(), LONG_S)
     window.stop()
-    client.cut()
-    assert streamed_loop(client, REQUEST, 2, window) == Tally()
     client.close()
+    assert streamed_loop(client, REQUEST, 2, window) == Tally()
