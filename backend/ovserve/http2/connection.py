@@ -63,7 +63,8 @@ class Connection:
         self.born = self.heard = self.left = monotonic()
         self.pinged: float | None = None
         self.pace_s = 1.0  # that a call took lately,
-        self.paced = 0.0  # as was last seen at this time
+        self.paced = 0.0  # as was last seen at this time,
+        self.tried = 0.0  # and when it was last found out in a turn that might not have been quick
         self._site = site
         self._is_reading = True  # a thread is inside `receive`, or nothing is to be read yet
         self._works: Works = []

@@ -17,8 +17,8 @@ from ovserve.observability.logs import get_logger
 
 # Calls of a connection of which the quickest ones took no longer of late are answered in turns,
 _QUICK_S = 0.0002
-# of about so long.
-_TURN_S = 0.001
+# of about so long: what a stream may have in flight fits.
+_TURN_S = 0.002
 # One that takes so long is broken up, as soon as that is seen.
 _LONG_S = 0.003
 _LOOK_S = 0.002
@@ -26,6 +26,10 @@ _LOOKS = 25  # without a turn, before nobody looks any more
 _SLOW_S = 1.0
 # Calls further apart than this are few: for them no turns are watched.
 _APART_S = 0.01
+# Calls that took no longer may be quick ones, made slow by each other in threads of their own: a turn tells,
+_PERHAPS_S = 0.002
+# tried as seldom.
+_TRY_S = 0.02
 _FORGETTING = 1.3  # with which each call makes quick ones that were before it count for less
 
 logger = get_logger("ovserve.grpc")
@@ -137,8 +141,19 @@ class Turns:
 
 
 def is_quick(connection: Connection) -> bool:
-    """Tell whether its calls were quick of late, and many."""
-    return connection.pace_s < _QUICK_S and perf_counter() - connection.paced < _APART_S
+    """Tell whether its calls were quick of late, and many; now and then say so of those that perhaps are, to find out.
+
+    Without that, calls that came to run side by side, since a turn was broken up once, would do so from then on.
+    """
+    now = perf_counter()
+    if now - connection.paced >= _APART_S:
+        return False
+    if connection.pace_s < _QUICK_S:
+        return True
+    if connection.pace_s >= _PERHAPS_S or now - connection.tried < _TRY_S:
+        return False
+    connection.tried = now
+    return True
 
 
 def note_pace(connection: Connection, seconds: float) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ovclient._errors import ClientClosed, OVClientError
 from ovclient.bench.raw_client import Finished, RawClient
 
-_PAUSE_AFTER_FAILURE_S = 0.01  # or clients of a dead server would only measure how fast it refuses
+PAUSE_AFTER_FAILURE_S = 0.01  # or clients of a dead server would only measure how fast it refuses
 
 
 class Window:
@@ -74,7 +74,7 @@ def closed_loop(client: RawClient, request: Finished, window: Window) -> Tally:
                 raise
             tally.end_ns = now_ns()
             tally.fail(failure.code.name if failure.code else type(failure).__name__, str(failure))
-            time.sleep(_PAUSE_AFTER_FAILURE_S)
+            time.sleep(PAUSE_AFTER_FAILURE_S)
             begin_ns = now_ns()
         else:
             end_ns = now_ns()

@@ -1,82 +1,83 @@
-"""Clients of a benchmark that send through one stream of ModelStreamInfer."""
+"""A stream of ModelStreamInfer that any number of finished requests are sent through."""
 
 import threading
-from collections.abc import Callable
 from itertools import count
-from queue import Empty, SimpleQueue
-from typing import Any, cast
+from queue import SimpleQueue
+from typing import Any, Protocol
 
 import grpc
+from google.protobuf.message import DecodeError
 from tritonclient.grpc import service_pb2 as pb
 
-from ovclient._errors import ClientClosed, DeadlineExceeded, OVClientError, ServerFailure
+from ovclient._errors import BadResponse, ClientClosed, OVClientError
 from ovclient._grpc import GrpcTransport
 from ovclient._settings import Settings
 from ovclient._status import failed
-from ovclient.bench.raw_client import Finished, RawGrpcClient
+from ovclient.bench.raw_client import RawGrpcClient
 
 _STREAM = "/inference.GRPCInferenceService/ModelStreamInfer"
 
-_Reply = SimpleQueue[OVClientError | None]
+
+class Listener(Protocol):
+    """Who is told what comes through a stream, in the thread that reads it."""
+
+    def answered(self, name: str, error: str) -> None:
+        """The request of this id has an answer, which is an error where one is told."""
+
+    def ended(self, failure: OVClientError) -> None:
+        """Nothing comes any more."""
 
 
 class RawStreamClient(RawGrpcClient):
-    """One stream for any number of askers; each has one request under way, told by its id."""
+    """Opens its stream with the first request; one thread reads it, and tells the `listener` of that moment.
+
+    `grpc.aio` costs as much, and says INTERNAL of a stream that ends while something is sent, whatever its status is.
+    """
 
     def _connect(self, settings: Settings) -> None:
         self._transport = self._grpc = GrpcTransport(settings)
         self._requests: SimpleQueue[bytes | None] = SimpleQueue()
-        self._replies: dict[str, _Reply] = {}
         self._names = map(str, count())
-        self._lock = threading.Lock()
-        self._end: OVClientError | None = None
         self._is_open = False
+        self.end: OVClientError | None = None
+        self.listener: Listener | None = None
 
-    def asker(self, request: Finished) -> Callable[[], object]:
-        name, reply = next(self._names), _Reply()
-        # A field that comes later in a message has the last word.
-        data = cast("bytes", request) + pb.ModelInferRequest(id=name).SerializeToString()
-        timeout_s = self._deadline_s(None)
+    @property
+    def timeout_s(self) -> float | None:
+        return self._deadline_s(None)
 
-        def ask() -> None:
-            with self._lock:
-                if self._end is not None:
-                    raise self._end
-                self._replies[name] = reply
-                if not self._is_open:
-                    self._is_open = True
-                    threading.Thread(target=self._read, name="ovclient-bench-stream", daemon=True).start()
-            self._requests.put(data)
-            try:
-                failure = reply.get(timeout=timeout_s)
-            except Empty:
-                raise DeadlineExceeded(f"{self.address}: no answer in {timeout_s:g} s") from None
-            if failure is not None:
-                raise failure
+    def name(self) -> str:
+        """An id that no request of this stream has had."""
+        return next(self._names)
 
-        return ask
+    def send(self, data: bytes) -> None:
+        """Have a message sent; by one thread at a time."""
+        self._requests.put(data)
+        if not self._is_open:
+            self._is_open = True
+            threading.Thread(target=self._read, name="ovclient-bench-stream", daemon=True).start()
 
     def close(self) -> None:
         self._requests.put(None)
         super().close()
 
     def _read(self) -> None:
-        call = self._grpc.channel.stream_stream(_STREAM, request_serializer=None, response_deserializer=None)
         end: OVClientError = ClientClosed("the stream has ended")
         try:
-            for data in call(iter(self._requests.get, None), metadata=self._grpc.setup.metadata):
-                self._tell(pb.ModelStreamInferResponse.FromString(data))
+            call = self._grpc.channel.stream_stream(_STREAM, request_serializer=None, response_deserializer=None)
+            self._hear(call(iter(self._requests.get, None), metadata=self._grpc.setup.metadata))
         except grpc.RpcError as failure:
             end = failed(failure, self.address, None)
+        except DecodeError:
+            end = BadResponse(f"the answer of {self.address} is no message of this protocol")
         except ValueError:  # gRPC's word for a closed channel
-            pass
-        with self._lock:
-            self._end, replies = end, list(self._replies.values())
-        for reply in replies:
-            reply.put(end)
+            end = ClientClosed("the client is closed")
+        self.end = end
+        if (listener := self.listener) is not None:
+            listener.ended(end)
 
-    def _tell(self, answer: Any) -> None:
-        with self._lock:
-            reply = self._replies.pop(answer.infer_response.id, None)
-        if reply is not None:
-            reply.put(ServerFailure(answer.error_message) if answer.error_message else None)
+    def _hear(self, call: Any) -> None:
+        for data in call:
+            answer = pb.ModelStreamInferResponse.FromString(data)
+            if (listener := self.listener) is not None:
+                listener.answered(answer.infer_response.id, answer.error_message)

@@ -1,18 +1,21 @@
-"""A worker process: some of the clients of a crew, each in a thread, with a connection (or all in one stream)."""
+"""A worker process: some of the clients of a crew, each in a thread, with a connection, or all in one stream."""
 
 import os
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from queue import SimpleQueue
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from ovclient.bench.concurrency import MAX_CLIENTS
 from ovclient.bench.loop import Tally, Window, closed_loop
 from ovclient.bench.orders import Measure, Outcome, Setup, Stop, WarmUp, receive, send
 from ovclient.bench.raw_client import RawClient, raw_client
 from ovclient.bench.raw_stream import RawStreamClient
+from ovclient.bench.streamed_loop import streamed_loop
 
 
 class Worker:
@@ -21,7 +24,8 @@ class Worker:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._pool = ThreadPoolExecutor(MAX_CLIENTS)  # starts only as many threads as there are loops
-        self._clients: list[RawClient] = []
+        self._clients: Sequence[RawClient] = ()
+        self._loops: list[Callable[[Window], Tally]] = []
         self._window = Window(0, 0)
         self._stopped = False
 
@@ -29,7 +33,7 @@ class Worker:
         if isinstance(order, Measure):
             return self._run(Window(order.begin_ns, order.seconds))
         self._hang_up()
-        self._clients = self._connect(order.clients)
+        self._connect(order.clients)
         return self._run(Window(time.perf_counter_ns(), order.seconds))
 
     def stop(self) -> None:
@@ -37,21 +41,25 @@ class Worker:
         self._window.stop()
         self._hang_up()
 
-    def _connect(self, clients: int) -> list[RawClient]:
-        if self._setup.streaming:
-            return [RawStreamClient(**self._setup.client)] * clients
-        return [raw_client(self._setup.client) for _ in range(clients)]
-
     def _hang_up(self) -> None:
         for client in self._clients:
             client.close()
+
+    def _connect(self, clients: int) -> None:
+        arguments, request = self._setup.client, self._setup.request
+        if self._setup.streaming:
+            stream = RawStreamClient(**arguments)
+            self._clients = [stream]
+            self._loops = [partial(streamed_loop, stream, cast("bytes", request), clients)]
+        else:
+            self._clients = several = [raw_client(arguments) for _ in range(clients)]
+            self._loops = [partial(closed_loop, client, request) for client in several]
 
     def _run(self, window: Window) -> Outcome:
         self._window = window
         if self._stopped:
             window.stop()
-        request = self._setup.request
-        running = [self._pool.submit(closed_loop, client, request, window) for client in self._clients]
+        running = [self._pool.submit(loop, window) for loop in self._loops]
         window.await_begin()
         cpu_s = time.process_time()  # all threads, user and system; nothing but the loops runs from here on
         tallies = [loop.result() for loop in running]

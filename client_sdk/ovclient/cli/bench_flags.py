@@ -32,7 +32,7 @@ class BenchFlags:
     shared_memory: Literal["none", "system"] = "none"
     """Where inputs and outputs lie: in the messages, or in the shared memory of this machine, the server's too."""
     streaming: Annotated[bool, Parameter(negative=())] = False
-    """Send through one ModelStreamInfer stream of each client process."""
+    """Send through one ModelStreamInfer stream of each client process, in one thread for all of its clients."""
     processes: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
     """Client processes; if not given one, or more, up to the number of cores, if warming up shows it too busy."""
     json: JsonFlag = False

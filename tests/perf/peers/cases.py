@@ -21,6 +21,7 @@ class Case:
     title: str
     clients: int
     make: Callable[[], ov.Model]
+    stream_in_flight: int | None = None  # on one stream, which is asked where messages are small
 
     def write(self, root: Path) -> Path:
         """Lay it out as version 1 of model NAME; returns the model's folder."""
@@ -54,7 +55,7 @@ def _shared(name: str) -> ov.Model:
 CASES = (
     Case("face", "face-detection-retail-0004, [1,3,300,300]", 4, face),
     Case("efficientnet", "efficientnet-lite0, batch of 8", 4, efficientnet),
-    Case("tiny", "[1,10], adds 1", 4, tiny),
+    Case("tiny", "[1,10], adds 1", 4, tiny, stream_in_flight=16),
     Case("large", "8 MB in and out, as they are", 4, large),
 )
 BY_NAME = {case.name: case for case in CASES}

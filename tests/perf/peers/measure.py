@@ -44,10 +44,11 @@ class Contestant:
 
     by: str
     server: Server | ChildServer
+    clients: int
     flags: tuple[str, ...] = ()
 
-    def load(self, clients: int, seconds: float) -> Report:
-        return put_load(NAME, self.server.address, clients=clients, seconds=seconds, more=self.flags)
+    def load(self, seconds: float) -> Report:
+        return put_load(NAME, self.server.address, clients=self.clients, seconds=seconds, more=self.flags)
 
 
 def tell(text: str) -> None:
@@ -63,15 +64,17 @@ def compare(case: Case, peers: Iterable[str], cycles: int, seconds: float, cache
         ours = stack.enter_context(ChildServer(subject.server_arguments))
         echo = stack.enter_context(ChildServer(subject.server_arguments, module="ovserve.bench.echo"))
         field = [
-            Contestant(who.ECHO, echo),
-            Contestant(who.OURS, ours),
-            Contestant(who.SHARED_MEMORY, ours, ("--shared_memory=system",)),
+            Contestant(who.ECHO, echo, case.clients),
+            Contestant(who.OURS, ours, case.clients),
+            Contestant(who.SHARED_MEMORY, ours, case.clients, ("--shared_memory=system",)),
         ]
-        report, *_ = [one.load(case.clients, min(WARM_UP_S, seconds)) for one in field]
+        if case.stream_in_flight is not None:
+            field.append(Contestant(who.STREAM, ours, case.stream_in_flight, ("--streaming",)))
+        report, *_ = [one.load(min(WARM_UP_S, seconds)) for one in field]
         limit = stack.enter_context(LimitProcess(subject, report.inputs.values()))
         setup = probing.choose(probe(limit, min(PROBE_S, seconds), lambda _: None), [])[probing.ANY]
         trials, left_out = _enter(stack, case, peers, place, field)
-        bench = _Bench(case.clients, seconds, limit, setup, field)
+        bench = _Bench(seconds, limit, setup, field)
         slices = [one for cycle in range(cycles) for one in bench.cycle(cycle)]
     return Comparison(
         case=case.name,
@@ -79,6 +82,7 @@ def compare(case: Case, peers: Iterable[str], cycles: int, seconds: float, cache
         clients=case.clients,
         message_bytes=report.message_bytes,
         limit=setup,
+        stream_in_flight=case.stream_in_flight,
         trials=trials,
         left_out=left_out,
         slices=slices,
@@ -95,13 +99,13 @@ def _enter(
         tell(f"{case.name}: starting {peer}")
         try:
             server, trials[peer] = fastest(
-                stack, who.PEERS[peer](place), lambda one: Contestant("", one).load(case.clients, TRIAL_S)
+                stack, who.PEERS[peer](place), lambda one: Contestant("", one, case.clients).load(TRIAL_S)
             )
         except tuple(_LEFT_OUT) as error:
             left_out[peer] = _LEFT_OUT[type(error)](error)
             tell(f"{case.name}: {peer} is left out: {error}")
         else:
-            field.append(Contestant(peer, server))
+            field.append(Contestant(peer, server, case.clients))
     return trials, left_out
 
 
@@ -109,7 +113,6 @@ def _enter(
 class _Bench:
     """Everyone, of whom one works at a time."""
 
-    clients: int
     seconds: float
     limit: LimitProcess
     setup: Setup
@@ -131,12 +134,12 @@ class _Bench:
     def _asked(self, one: Contestant) -> dict[str, object]:
         """Its CPU from before the clients start until they have ended is shared among all requests it met."""
         before_s = spent_s(one.server.pid)
-        (level,) = one.load(self.clients, self.seconds).levels
+        (level,) = one.load(self.seconds).levels
         after_s = spent_s(one.server.pid)
         return {
             **level.model_dump(include={"seconds", "requests", "requests_per_s", "p50_ms", "p99_ms"}),
             "errors": level.failed,
-            "cpu_us": (after_s - before_s) / level.met(self.clients) * 1e6,
+            "cpu_us": (after_s - before_s) / level.met(one.clients) * 1e6,
             "client_cpu_us": level.client_cpu_us_per_request,
         }
 

@@ -42,6 +42,7 @@ class Comparison(_Record):
     clients: int
     message_bytes: int
     limit: Setup
+    stream_in_flight: int | None = Field(None, description="requests on the stream, where one was measured")
     trials: dict[str, Trial]
     left_out: dict[str, str] = Field(description="peers that did not serve it, and what they said")
     slices: list[Slice]

@@ -36,12 +36,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Summary:
-    """One model. `bound` is what the transport leaves of the limit, `of_bound` ovserve's part of that."""
+    """One model. `bound` is what the transport leaves of the limit, `of_bound` ovserve's part of that.
+
+    `of_unary` are the requests/s of a stream by those of single calls, where a stream was measured.
+    """
 
     comparison: Comparison
     lines: dict[str, Line]
     bound: Spread
     of_bound: Spread
+    of_unary: Spread | None
 
 
 def summarize(comparison: Comparison) -> Summary:
@@ -60,6 +64,7 @@ def summarize(comparison: Comparison) -> Summary:
         lines={by: _line(by, cycles) for by in cycles},
         bound=spread(list(bounds.values())),
         of_bound=spread([shares[cycle] / bound for cycle, bound in bounds.items()]),
+        of_unary=_of_unary(cycles),
     )
 
 
@@ -67,8 +72,15 @@ def _by_contestant(comparison: Comparison) -> dict[str, dict[int, Slice]]:
     found: dict[str, dict[int, Slice]] = {}
     for one in comparison.slices:
         found.setdefault(one.by, {})[one.cycle] = one
-    order = (who.LIMIT, who.ECHO, who.OURS, who.SHARED_MEMORY, *who.PEERS)
+    order = (who.LIMIT, who.ECHO, who.OURS, who.SHARED_MEMORY, who.STREAM, *who.PEERS)
     return {by: found[by] for by in order if by in found}
+
+
+def _of_unary(cycles: dict[str, dict[int, Slice]]) -> Spread | None:
+    streamed = cycles.get(who.STREAM)
+    if streamed is None:
+        return None
+    return spread([_rate(one) / _rate(cycles[who.OURS][cycle]) for cycle, one in streamed.items()])
 
 
 def _line(by: str, cycles: dict[str, dict[int, Slice]]) -> Line:

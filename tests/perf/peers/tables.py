@@ -73,6 +73,11 @@ def _remarks(found: Summary) -> list[str]:
     limit = f"{comparison.limit.config} with {comparison.limit.in_flight} in flight"
     lines = [f"- {comparison.message_bytes} bytes a request. Limit: {limit}."]
     lines.append(f"- Transport bound {ratio(found.bound)} of the limit; ovserve {ratio(found.of_bound)} of the bound.")
+    if found.of_unary is not None:
+        lines.append(
+            f"- {who.STREAM}: {comparison.stream_in_flight} requests in flight on one ModelStreamInfer stream; its "
+            f"requests/s by those of ovserve's single calls {ratio(found.of_unary)}."
+        )
     for peer, trial in comparison.trials.items():
         tried = ", ".join(f"{way} {statistics.median(found):.1f}" for way, found in trial.requests_per_s.items())
         lines.append(f"- {peer}: {trial.chosen}" + (f" (tried, requests/s: {tried})" if ", " in tried else ""))

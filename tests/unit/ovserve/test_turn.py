@@ -1,6 +1,7 @@
 """Calls that are done in turns: a slow one among them holds up nobody."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
@@ -13,7 +14,7 @@ from ovserve.http2.inbox import Message
 from ovserve.http2.limits import Limits
 from ovserve.http2.methods import Streaming, Unary
 from ovserve.http2.server import Server
-from ovserve.http2.turn import Turn
+from ovserve.http2.turn import Turn, is_quick
 
 TIMEOUT_S = 60
 IN_FLIGHT = 16
@@ -123,7 +124,7 @@ class Outgoing:
 
     def __init__(self) -> None:
         self.outbox = self
-        self.pace_s = self.paced = 0.0
+        self.pace_s = self.paced = self.tried = 0.0
         self.is_collecting = False
         self.is_read = False
 
@@ -176,3 +177,30 @@ def test_who_takes_a_turn_that_is_broken_up_goes_on_only_when_another_leads() ->
     assert turn.break_up(others, let_lead)
     taker.join(TIMEOUT_S)
     assert seen == [True]
+
+
+LATER_S = 60.0  # than the clock says, so that no pause of the machine counts
+
+
+def paced(pace_s: float) -> Outgoing:
+    connection = Outgoing()
+    connection.pace_s, connection.paced = pace_s, time.perf_counter() + LATER_S
+    return connection
+
+
+def test_calls_that_were_perhaps_quick_are_tried_in_a_turn_now_and_then() -> None:
+    connection = paced(0.001)
+    assert is_quick(connection)
+    assert connection.tried > 0
+    connection.tried += LATER_S
+    assert not is_quick(connection)
+
+
+def test_few_calls_are_not_tried_in_a_turn() -> None:
+    connection = paced(0.001)
+    connection.paced -= 2 * LATER_S
+    assert not is_quick(connection)
+
+
+def test_slow_calls_are_never_tried_in_a_turn() -> None:
+    assert not is_quick(paced(0.007))

@@ -96,6 +96,14 @@ def test_the_short_table_has_a_line_per_model_and_a_dash_for_who_was_left_out() 
     )
 
 
+def test_a_stream_is_told_by_what_is_in_flight_and_by_single_calls() -> None:
+    measured = [*comparison().slices, *slices(who.STREAM, [200, 225, 100], 500)]
+    text = tables.full(run(comparison(slices=measured, stream_in_flight=16)))
+    assert "16 requests in flight on one ModelStreamInfer stream" in text
+    assert "its requests/s by those of ovserve's single calls 2.00 (1.50..2.50)" in text
+    assert who.STREAM not in tables.full(run(comparison()))
+
+
 def test_the_full_table_names_errors_choices_and_who_was_left_out() -> None:
     broken = [
         one.model_copy(update={"errors": {"UNAVAILABLE": 2}}) if one.by == who.KSERVE else one

@@ -109,14 +109,15 @@ class _Stream:
         self._half_closed = False
         self._closing = False
         self._gone = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)  # which takes longer to enter than its lock
         self._callbacks: dict[object, list[Callable[[], None]]] = {}
         call.on_room = self._sent
 
     # What comes from the client; in the thread that reads the connection
 
     def message(self, data: Message) -> Work | None:
-        with self._changed:
+        with self._lock:
             if self._gone or self._closing:
                 return None
             if self._held or self._is_full():
@@ -151,9 +152,11 @@ class _Stream:
             del data
             part.end()
             self._call.release(size)
-            with self._changed:
+            with self._lock:
                 self._running -= 1
-            self._go_on()
+                is_last = not self._running and (self._half_closed or self._closing)
+            if self._held or is_last:
+                self._go_on()
 
     def _go_on(self) -> None:
         """Begin what waited for room, and end what is done."""
@@ -184,11 +187,13 @@ class _Stream:
 
     def put(self, answer: Sequence[Buffer], *, last: bool) -> None:
         """Send an answer, after those that were put before; `last` is its request's."""
-        with self._changed:
-            self._unsent += 1
-            self._unsent_last += last
         self._call.send(answer)
         if not self._call.pending:
+            return
+        with self._lock:
+            self._unsent += 1
+            self._unsent_last += last
+        if not self._call.pending:  # it has gone out meanwhile, perhaps before it was counted
             self._sent()
 
     def _sent(self) -> None:
@@ -248,12 +253,14 @@ class _Part:
     def __init__(self, stream: _Stream) -> None:
         self._stream = stream
         self._ended = False
+        self._is_watching = False
         self._lock = threading.Lock()
 
     def time_remaining(self) -> float:
         return self._stream.time_remaining()
 
     def add_callback(self, callback: Callable[[], None]) -> bool:
+        self._is_watching = True
         return self._stream.watch(self, callback)
 
     def invocation_metadata(self) -> Metadata:
@@ -270,4 +277,5 @@ class _Part:
     def end(self) -> None:
         with self._lock:
             self._ended = True
-        self._stream.forget(self)
+        if self._is_watching:
+            self._stream.forget(self)
