@@ -200,5 +200,5 @@ class Connection:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to do or to send."""
-        return not (len(self.calls) or self.outbox.has_unsent)
+        """Whether nothing is left to do or to send; not while it is read, as that may find a call."""
+        return not (self._is_reading or len(self.calls) or self.outbox.has_unsent)

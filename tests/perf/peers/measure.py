@@ -29,7 +29,7 @@ from peers.trial import Failed, fastest
 
 WARM_UP_S = 0.5
 TRIAL_S = 1.5
-PROBE_S = 0.3
+PROBE_S = 1.0
 _LEFT_OUT = {  # what is told of it on pages; the rest goes to standard error
     Failed: str,
     BenchFailed: str,

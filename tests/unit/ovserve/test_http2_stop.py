@@ -1,0 +1,52 @@
+"""A server that stops while a call is being looked at, which is not among those in flight yet."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+
+from ovserve.http2.head import Head
+from ovserve.http2.limits import Limits
+from ovserve.http2.methods import Unary
+from ovserve.http2.server import Server
+
+TIMEOUT_S = 30
+
+
+@pytest.fixture
+def looked_at() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def may_be_made() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def server(looked_at: threading.Event, may_be_made: threading.Event) -> Server:
+    def look(_head: Head, _peer: str) -> None:
+        looked_at.set()
+        may_be_made.wait(TIMEOUT_S)
+
+    server = Server(Limits(1 << 20), check=look)
+    server.allow(1)
+    server.add({"/test/Echo": Unary(lambda message, _call: bytes(message), server.threads)})
+    return server
+
+
+def test_a_call_that_is_looked_at_when_the_server_stops_is_answered(
+    server: Server, looked_at: threading.Event, may_be_made: threading.Event
+) -> None:
+    port = server.listen("127.0.0.1", 0)
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, ThreadPoolExecutor(1) as threads:
+        answer = channel.unary_unary("/test/Echo").future(b"x", timeout=TIMEOUT_S)
+        assert looked_at.wait(TIMEOUT_S)
+        stopping = threads.submit(server.stop, TIMEOUT_S)
+        with pytest.raises(TimeoutError):
+            stopping.result(0.2)
+        may_be_made.set()
+        assert answer.result(TIMEOUT_S) == b"x"
+        stopping.result(TIMEOUT_S)
