@@ -69,6 +69,7 @@ class CannedServer(ThreadingHTTPServer):
     """Gives `answer` to each request."""
 
     daemon_threads = True
+    request_queue_size = 128  # of five, one that came too many would be tried again after seconds
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
