@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -101,6 +102,16 @@ class ServerProcess:
         self.process.stdout.close()
         self.process.stderr.close()
         return code
+
+
+@contextmanager
+def sound_server(*arguments: str, rest: bool = False) -> Iterator[ServerProcess]:
+    """Start one; in the end it must stop well, and have had no fault of its own."""
+    server = ServerProcess(*arguments, rest=rest)
+    yield server
+    assert server.stop() == 0
+    assert "internal error" not in server.log
+    assert "Traceback" not in server.log
 
 
 def run_ovserve(

@@ -11,7 +11,7 @@ from http2_calls import assert_serves
 from http_door import HttpDoor
 from ovserve.config.settings import Settings
 from ovserve.core import Core, compose
-from server_process import ServerProcess
+from server_process import ServerProcess, sound_server
 from wire_server import Wire
 
 
@@ -19,11 +19,8 @@ from wire_server import Wire
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server for all of this folder: what one test does to it, the next one would notice."""
     root = wire_server.lay_out(tmp_path_factory.mktemp("zoo"))
-    server = ServerProcess("--model_repository", str(root), "--nireq", "3", "--metrics_enable", rest=True)
-    yield server
-    assert server.stop() == 0
-    assert "internal error" not in server.log
-    assert "Traceback" not in server.log
+    with sound_server("--model_repository", str(root), "--nireq", "3", "--metrics_enable", rest=True) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """Brings a request's numbers into one input of an infer request."""
 
-from typing import Any
-
 import numpy as np
 import openvino as ov
 
+from ovserve.engine.memory_views import address_of, view_of
 from ovserve.shared_tensor import SharedTensor
 from ovserve.tensors import Array, Shape
 
@@ -74,21 +73,7 @@ class Feed:
         self._request.set_input_tensor(self._index, self._own)
 
 
-def address_of(data: Array) -> int:
-    """Where its numbers begin in memory."""
-    address: int = data.__array_interface__["data"][0]
-    return address
-
-
-class _Exposed:
-    def __init__(self, data: Array) -> None:
-        interface: dict[str, Any] = dict(data.__array_interface__)
-        interface["data"] = (interface["data"][0], False)
-        self.__array_interface__ = interface
-        self._keep_alive = data
-
-
 def _writable(data: Array) -> Array:
     """View a read-only array (a gRPC message's bytes) as one that OpenVINO shares; inference only reads its inputs."""
     contiguous = np.ascontiguousarray(data)
-    return contiguous if contiguous.flags.writeable else np.asarray(_Exposed(contiguous))
+    return contiguous if contiguous.flags.writeable else view_of(contiguous, contiguous, writeable=True)

@@ -6,11 +6,10 @@ writes (`set_output_tensor`), but what comes straight from an input is not writt
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-import numpy as np
 import openvino as ov
 
+from ovserve.engine.memory_views import view_of
 from ovserve.engine.outputs import NO_PLACES
 from ovserve.engine.slot import Slot
 from ovserve.engine.state import State
@@ -66,15 +65,7 @@ class Lease:
         if owner is self._slot:
             self.is_used = True
             owner = self
-        return None if owner is None else np.asarray(_Kept(data, owner))
-
-
-class _Kept:
-    def __init__(self, data: Array, owner: object) -> None:
-        interface: dict[str, Any] = dict(data.__array_interface__)
-        interface["data"] = (interface["data"][0], True)  # for reading only
-        self.__array_interface__ = interface
-        self._owner = owner
+        return None if owner is None else view_of(data, owner, writeable=False)
 
 
 class Lender:

@@ -7,7 +7,8 @@ import openvino as ov
 
 from ovserve.engine import strings
 from ovserve.engine.execution import execution
-from ovserve.engine.feed import Feed, address_of
+from ovserve.engine.feed import Feed
+from ovserve.engine.memory_views import address_of
 from ovserve.engine.outputs import NO_PLACES, Lend, Port, take_out
 from ovserve.engine.reasons import reason
 from ovserve.engine.state import State, Variables

@@ -81,13 +81,20 @@ def test_each_is_sent_again_when_it_is_answered_and_the_stream_stays_from_window
 
 
 def test_what_was_sent_is_waited_for() -> None:
+    closed = threading.Event()
+
     def late(requests: Iterator[pb.ModelInferRequest], _: grpc.ServicerContext) -> Iterator[bytes]:
         for request in requests:
-            time.sleep(0.1)
+            assert closed.wait(LONG_S)
             yield answer(request)
 
-    with serving(late) as client:
-        tally = loop(client, 2, 0.01)
+    with serving(late) as client, ThreadPoolExecutor(1) as pool:
+        window = Window(time.perf_counter_ns(), 0.01)
+        running = pool.submit(streamed_loop, client, REQUEST, 2, window)
+        with pytest.raises(TimeoutError):
+            running.result(0.1)
+        closed.set()
+        tally = running.result(LONG_S)
     assert len(tally.latencies_ns) == 2
     assert min(tally.latencies_ns) > 0.09e9
 
