@@ -32,7 +32,7 @@ def test_bench_of_our_own_model(serve: Serve, run: Callable[..., Any]) -> None:
 
 def test_bench_with_tensors_in_shared_memory(serve: Serve) -> None:
     server = serve("--model_name", "resnet", "--model_path", str(MODEL))
-    flags = ["--shared_memory", "system", "--duration", "0.3", "--warm_up", "0.1", "--json"]
+    flags = ["--shared_memory", "system", "--concurrency", "2", "--duration", "0.3", "--warm_up", "0.1", "--json"]
     done = ovclient(server, "bench", "resnet", *flags)
     assert (done.returncode, done.stderr) == (0, "")
     (level,) = json.loads(done.stdout)["levels"]

@@ -1,6 +1,7 @@
 """How many clients, and how many processes they take. Pure."""
 
 import re
+from itertools import pairwise
 
 MAX_CLIENTS = 1000
 _BUSY_CORES = 0.5
@@ -29,8 +30,8 @@ def grown(processes: int, busy: float, clients: int, cores: int) -> int:
     return max(processes, min(2 * processes, clients, cores)) if busy > _BUSY_CORES else processes
 
 
-def split(clients: int, processes: int) -> tuple[int, ...]:
-    """The clients of each process, as even as can be; never a process without one."""
+def split(clients: int, processes: int) -> tuple[range, ...]:
+    """The numbers of each process's clients, as even as can be; never a process without one."""
     processes = min(clients, processes)
-    share, rest = divmod(clients, processes)
-    return tuple(share + (number < rest) for number in range(processes))
+    ends = [clients * number // processes for number in range(processes + 1)]
+    return tuple(range(first, end) for first, end in pairwise(ends))

@@ -10,21 +10,21 @@ from ovclient.bench.raw_client import Finished
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """First word to a worker: the arguments of its clients, the request they send, and whether through one stream.
+    """First word to a worker: its clients' arguments, the requests that they take in turn, whether through one stream.
 
     Answered with True.
     """
 
     client: dict[str, Any] = field(repr=False)  # there may be a key in it
-    request: Finished = field(repr=False)
+    requests: tuple[Finished, ...] = field(repr=False)
     streaming: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """Connect so many clients and let them send for a while; answered with an Outcome."""
+    """Connect the clients of these numbers and let them send for a while; answered with an Outcome."""
 
-    clients: int
+    clients: range
     seconds: float
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from time import perf_counter_ns
 
 from tritonclient.grpc import service_pb2 as pb
@@ -11,16 +12,16 @@ from ovclient.bench.loop import PAUSE_AFTER_FAILURE_S, Tally, Window
 from ovclient.bench.raw_stream import RawStreamClient
 
 
-def streamed_loop(client: RawStreamClient, request: bytes, in_flight: int, window: Window) -> Tally:
+def streamed_loop(client: RawStreamClient, requests: Sequence[bytes], window: Window) -> Tally:
     """Send each request again when it is answered, until the window closes; what was sent is waited for.
 
     Each of them is sent once at least. The thread that reads the stream does this; the one that calls only looks after
     requests that have to wait, and those that take too long.
     """
-    client.listener = loop = _StreamedLoop(client, request, window)
+    client.listener = loop = _StreamedLoop(client, window)
     window.await_begin()
     try:
-        return loop.run(in_flight)
+        return loop.run(requests)
     finally:
         client.listener = None
 
@@ -28,9 +29,8 @@ def streamed_loop(client: RawStreamClient, request: bytes, in_flight: int, windo
 class _StreamedLoop:
     """A closed loop for each request; all that it does is done under its lock."""
 
-    def __init__(self, client: RawStreamClient, request: bytes, window: Window) -> None:
+    def __init__(self, client: RawStreamClient, window: Window) -> None:
         self._client = client
-        self._request = request
         self._window = window
         self._timeout_ns = None if client.timeout_s is None else round(client.timeout_s * 1e9)
         self._tally = Tally()
@@ -42,9 +42,9 @@ class _StreamedLoop:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
 
-    def run(self, in_flight: int) -> Tally:
+    def run(self, requests: Sequence[bytes]) -> Tally:
         with self._lock:
-            for name in [self._named() for _ in range(in_flight)]:
+            for name in [self._named(request) for request in requests]:
                 self._send(name, perf_counter_ns())
             while not self._is_done:
                 wait_ns = self._look_after()
@@ -76,11 +76,11 @@ class _StreamedLoop:
 
     # What becomes of a request
 
-    def _named(self) -> str:
-        """Make the request, under an id that no other has had."""
+    def _named(self, request: bytes) -> str:
+        """Make a request, under an id that no other has had."""
         name = self._client.name()
         # A field that comes later in a message has the last word.
-        self._messages[name] = self._request + pb.ModelInferRequest(id=name).SerializeToString()
+        self._messages[name] = request + pb.ModelInferRequest(id=name).SerializeToString()
         return name
 
     def _send(self, name: str, now_ns: int) -> None:
@@ -129,5 +129,5 @@ class _StreamedLoop:
         """Fail what began so early; it goes on under another id, as its answer may still come."""
         late = DeadlineExceeded(f"{self._client.address}: no answer in {self._client.timeout_s:g} s")
         for name in [name for name, since_ns in self._begun_ns.items() if since_ns <= begun_ns]:
-            del self._begun_ns[name], self._messages[name]
-            self._fail(self._named(), late)
+            del self._begun_ns[name]
+            self._fail(self._named(self._messages.pop(name)), late)

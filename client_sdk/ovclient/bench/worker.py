@@ -45,15 +45,16 @@ class Worker:
         for client in self._clients:
             client.close()
 
-    def _connect(self, clients: int) -> None:
-        arguments, request = self._setup.client, self._setup.request
+    def _connect(self, clients: range) -> None:
+        arguments, requests = self._setup.client, self._setup.requests
+        own = [requests[number % len(requests)] for number in clients]
         if self._setup.streaming:
             stream = RawStreamClient(**arguments)
             self._clients = [stream]
-            self._loops = [partial(streamed_loop, stream, cast("bytes", request), clients)]
+            self._loops = [partial(streamed_loop, stream, cast("list[bytes]", own))]
         else:
-            self._clients = several = [raw_client(arguments) for _ in range(clients)]
-            self._loops = [partial(closed_loop, client, request) for client in several]
+            self._clients = several = [raw_client(arguments) for _ in clients]
+            self._loops = [partial(closed_loop, *each) for each in zip(several, own, strict=True)]
 
     def _run(self, window: Window) -> Outcome:
         self._window = window

@@ -41,23 +41,30 @@ def run(model: str, version: str, flags: BenchFlags, server: Connection, report:
     tensors = {name: _tensor(name, array) for name, array in inputs.items()}
     address = server.settings()["address"]
     times_s = flags.warm_up, flags.duration
-    with _request(call.request, flags, server, answer) as request:
-        size = size_bytes(request)
+    with _requests(call.request, flags, server, answer) as requests:
+        size = size_bytes(requests[0])
         report.start(Header(model, answer.version or version, address, tensors, size, levels, *times_s))
-        _measure(levels, flags, Setup(server.settings(), request, flags.streaming), report)
+        _measure(levels, flags, Setup(server.settings(), requests, flags.streaming), report)
 
 
 @contextmanager
-def _request(message: Any, flags: BenchFlags, server: Connection, outputs: InferResult) -> Iterator[Finished]:
+def _requests(
+    message: Any, flags: BenchFlags, server: Connection, outputs: InferResult
+) -> Iterator[tuple[Finished, ...]]:
+    """What the clients send in turn."""
     if flags.shared_memory == "none":
         with closing(raw_client(server.settings())) as client:
             finished = client.finish(message)
-        yield finished
+        yield (finished,)
         return
+    clients = max(flags.levels())
     try:
-        with RawGrpcClient(**server.settings()) as client, in_shared_memory(client.run, message, outputs) as moved:
-            client.run(Call("ModelInfer", moved, lambda _answer: None))
-            yield client.finish(moved)
+        with (
+            RawGrpcClient(**server.settings()) as client,
+            in_shared_memory(client.run, message, outputs, clients) as moved,
+        ):
+            client.run(Call("ModelInfer", moved[0], lambda _answer: None))
+            yield tuple(map(client.finish, moved))
     except OSError as error:
         raise CommandFailed(f"--shared_memory: {error.strerror or error}") from error
 

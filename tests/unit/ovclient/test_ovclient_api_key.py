@@ -89,4 +89,4 @@ def test_help_and_errors_do_not_show_the_key(
 
 def test_no_value_shows_the_key() -> None:
     connection = Connection(api_key=SECRET)
-    assert SECRET not in repr(connection) + repr(Setup(connection.settings(), b""))
+    assert SECRET not in repr(connection) + repr(Setup(connection.settings(), ()))

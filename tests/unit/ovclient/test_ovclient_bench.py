@@ -77,7 +77,7 @@ def test_every_request_is_the_same_bytes(run: Run, server: FakeServer) -> None:
 
 def test_processes_are_added_while_one_is_busy_and_kept(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Outcome, "busy", 1.0)
-    setup = Setup({"address": server.address}, request_bytes())
+    setup = Setup({"address": server.address}, (request_bytes(),))
     with crew.Crew(setup, None, cores=3) as workers:
         assert workers.measure(2, 0.0, 0.05, lambda: None).processes == 1  # nothing is known without a warm-up
         assert workers.measure(8, 0.1, 0.05, lambda: None).processes == 3

@@ -52,8 +52,9 @@ def test_a_wrong_range_names_itself(text: str) -> None:
 @given(st.integers(1, MAX_CLIENTS), st.integers(1, 64))
 def test_clients_are_shared_evenly_and_no_process_is_idle(clients: int, processes: int) -> None:
     shares = split(clients, processes)
-    assert sum(shares) == clients
-    assert 1 <= min(shares) <= max(shares) <= min(shares) + 1
+    assert [number for share in shares for number in share] == list(range(clients))
+    sizes = [len(share) for share in shares]
+    assert 1 <= min(sizes) <= max(sizes) <= min(sizes) + 1
     assert len(shares) == min(clients, processes)
 
 

@@ -45,7 +45,7 @@ def serving(behaviour: Behaviour, timeout: float = LONG_S) -> Iterator[RawStream
 
 
 def loop(client: RawStreamClient, in_flight: int, seconds: float) -> Tally:
-    return streamed_loop(client, REQUEST, in_flight, Window(time.perf_counter_ns(), seconds))
+    return streamed_loop(client, [REQUEST] * in_flight, Window(time.perf_counter_ns(), seconds))
 
 
 def test_so_many_are_in_flight_and_answers_may_come_in_another_order() -> None:
@@ -90,7 +90,7 @@ def test_what_was_sent_is_waited_for() -> None:
 
     with serving(late) as client, ThreadPoolExecutor(1) as pool:
         window = Window(time.perf_counter_ns(), 0.01)
-        running = pool.submit(streamed_loop, client, REQUEST, 2, window)
+        running = pool.submit(streamed_loop, client, [REQUEST] * 2, window)
         with pytest.raises(TimeoutError):
             running.result(0.1)
         closed.set()
@@ -167,14 +167,14 @@ def test_another_thread_can_cut_it_off() -> None:
 
     with serving(answer_some) as client, ThreadPoolExecutor(1) as pool:
         window = Window(time.perf_counter_ns(), LONG_S)
-        running = pool.submit(streamed_loop, client, REQUEST, 2, window)
+        running = pool.submit(streamed_loop, client, [REQUEST] * 2, window)
         assert some.wait(LONG_S)
         window.stop()
         client.close()
         tally = running.result(LONG_S)
         assert len(tally.latencies_ns) <= 5
         assert tally.errors == {}
-        assert streamed_loop(client, REQUEST, 2, window).errors == {}
+        assert streamed_loop(client, [REQUEST] * 2, window).errors == {}
 
 
 def test_a_client_that_was_closed_before_it_sent_measures_nothing() -> None:
@@ -182,4 +182,4 @@ def test_a_client_that_was_closed_before_it_sent_measures_nothing() -> None:
     window = Window(time.perf_counter_ns(), LONG_S)
     window.stop()
     client.close()
-    assert streamed_loop(client, REQUEST, 2, window) == Tally()
+    assert streamed_loop(client, [REQUEST] * 2, window) == Tally()
