@@ -9,26 +9,22 @@ from typing import Any
 from ovserve.config.model import ModelConfig
 from ovserve.cores import usable_cores, visible_cores
 
-# What a model has while few ask: each stream is a whole graph of it, in memory and to compile.
-IDLE_STREAMS = 4
-
 _DECIDES = frozenset({"PERFORMANCE_HINT", "NUM_STREAMS", "PERFORMANCE_HINT_NUM_REQUESTS", "INFERENCE_NUM_THREADS"})
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Between how many streams a model moves; all its cores work for it at either, on fewer or on more requests."""
+    """Up to how many streams a model may have; all its cores work for it on one as on many."""
 
-    least: int
     most: int
 
     @property
     def moves(self) -> bool:
-        return self.least < self.most
+        return self.most > 1
 
     def streams_for(self, running: int) -> int:
-        """As many streams as `running` requests need, in doublings of `least`: a step is a compilation."""
-        streams = self.least
+        """As many streams as `running` requests need, in doublings: a step is a compilation."""
+        streams = 1
         while streams < min(running, self.most):
             streams *= 2
         return min(streams, self.most)
@@ -40,31 +36,30 @@ class CoreBudget:
 
     cores: int
     visible: int
-    idle_streams: int = IDLE_STREAMS
 
     def share(self, config: ModelConfig) -> Share | None:
         """Give the model its streams; None where the user has, or the device is not the CPU."""
         if config.target_device != "CPU" or config.plugin_config.keys() & _DECIDES or runs_one_batch(config):
             return None
-        most = min(config.nireq or self.cores, self.cores)
-        return Share(min(self.idle_streams, most), most)
+        return Share(min(config.nireq or self.cores, self.cores))
 
     def properties(self, config: ModelConfig, streams: int | None = None) -> dict[str, Any]:
         """Complete plugin_config for at most `streams` streams; None leaves their number to the device.
 
-        With 0 a request runs in its own thread.
+        With 1 a request has all cores that help it, with 0 it runs in its own thread.
         """
         properties: dict[str, Any] = dict(config.plugin_config)
         if streams == 0:
             return {**properties, "NUM_STREAMS": 0, "INFERENCE_NUM_THREADS": 1}
         if not properties.keys() & {"PERFORMANCE_HINT", "NUM_STREAMS"}:
-            properties["PERFORMANCE_HINT"] = "LATENCY" if runs_one_batch(config) else "THROUGHPUT"
+            is_alone = streams == 1 or runs_one_batch(config)
+            properties["PERFORMANCE_HINT"] = "LATENCY" if is_alone else "THROUGHPUT"
         if config.target_device == "CPU":
             # Pinned threads of two models meet on one core while another is idle (ADR 0004).
             properties.setdefault("ENABLE_CPU_PINNING", False)
             if self.cores < self.visible:
                 properties.setdefault("INFERENCE_NUM_THREADS", self.cores)
-        if streams is not None:
+        if streams is not None and streams > 1:
             # Not NUM_STREAMS: the device still takes fewer where its caches are too small for more.
             properties["PERFORMANCE_HINT_NUM_REQUESTS"] = streams
         return properties

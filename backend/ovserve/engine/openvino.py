@@ -34,11 +34,15 @@ from ovserve.engine.stream_queue import StreamQueue
 from ovserve.engine.strings import unpack_string_ports
 from ovserve.engine.wish import Wish
 from ovserve.errors import LoadFailed
+from ovserve.memory_left import memory_left
 from ovserve.repository.layout import Kind, ModelFiles
 from ovserve.repository.mapping import NameMapping
 from ovserve.tensors import DType, TensorSpec
 
 Places: TypeAlias = tuple[Sequence[Port], Sequence[Port]]
+
+# Memory that must be there for each byte of weights, before they are compiled once more: twice is taken meanwhile.
+_ROOM = 3
 
 # Waiting for streams, however many those are: until a thread of ours is woken few end (ADR 0032).
 _MOST_SPARE = 4
@@ -62,6 +66,20 @@ class LoadedModel:
     note: str | None = None
     reshaper: Reshaper | None = None
     variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """What it takes to compile a model once more, beside what it has already."""
+
+    model: Callable[[], ov.Model]
+    weights_bytes: int
+
+    def check_room(self) -> None:
+        """Raise `Refused` unless its weights fit twice into memory: as they are read, and as the device wants them."""
+        left = memory_left()
+        if left is not None and left < _ROOM * self.weights_bytes:
+            raise Refused(f"its weights have {self.weights_bytes} bytes, and only {left} bytes of memory are left")
 
 
 class Engine:
@@ -143,7 +161,8 @@ class Engine:
             share = self._budget.share(config)
             with self._late_compilations:
                 compiled = self._compile_at_first(unpacked, config, share)
-            return self._slots(compiled, lambda: unpacked, config, share=share, places=places, count=len(loaded.slots))
+            again = _Again(lambda: unpacked, _weights(unpacked))
+            return self._slots(compiled, again, config, share=share, places=places, count=len(loaded.slots))
 
         reshaper = Reshaper(blueprint, wish, compile_model)
         return reshaper if reshaper.auto else None
@@ -165,12 +184,9 @@ class Engine:
         share = self._budget.share(config)
         compiled = self._compile_at_first(unpack_string_ports(model.clone()), config, share)
         by_request = blueprint.wish is not None and any(blueprint.wish.auto.values())
-        count = config.nireq or _turns(compiled, share) + _spare(compiled, config, by_request=by_request)
-
-        def remake() -> ov.Model:
-            return unpack_string_ports(shaped(read_again()))
-
-        slots = self._slots(compiled, remake, config, share=share, places=(ports(inputs), ports(outputs)), count=count)
+        count = config.nireq or _turns(compiled, share) + _spare(compiled, config, share, by_request=by_request)
+        again = _Again(lambda: unpack_string_ports(shaped(read_again())), _weights(model))
+        slots = self._slots(compiled, again, config, share=share, places=(ports(inputs), ports(outputs)), count=count)
         warnings = (*blueprint.warnings, *narrowed(compiled, tensors, own_nodes))
         return LoadedModel(inputs, outputs, slots, dry_run, warnings, variables=slots.variables)
 
@@ -188,22 +204,22 @@ class Engine:
     def _slots(
         self,
         compiled: ov.CompiledModel,
-        remake: Callable[[], ov.Model],
+        again: "_Again",
         config: ModelConfig,
         *,
         share: Share | None,
         places: Places,
         count: int,
     ) -> Slots:
-        """Make `count` slots; `remake` gives the model once more, where its streams may change."""
+        """Make `count` slots, whose streams may change where it can be compiled `again`."""
         first = _with_slots(compiled, places, count)
         if share is None or not share.moves or _streams(compiled) == 0:
             return Slots(first, config.name)
 
         def recompile(streams: int) -> Compiled:
             with self._late_compilations:
-                again = self._compile(remake(), config, streams)
-            made = _with_slots(again, places, count)
+                again.check_room()
+                made = _with_slots(self._compile(again.model(), config, streams), places, count)
             if made.slots[0].variables != first.slots[0].variables:  # a sequence's values are kept in their order
                 raise Refused("its variables come in another order")
             return made
@@ -216,7 +232,7 @@ class Engine:
             compiled = self._compile(model, config, 0)
             if is_quick(compiled):
                 return compiled
-        return self._compile(model, config, None if share is None else share.least)
+        return self._compile(model, config, None if share is None else 1)
 
     def _compile(self, model: ov.Model, config: ModelConfig, streams: int | None) -> ov.CompiledModel:
         properties = self._budget.properties(config, streams)
@@ -244,13 +260,14 @@ def _turns(compiled: ov.CompiledModel, share: Share | None) -> int:
     return int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
 
-def _spare(compiled: ov.CompiledModel, config: ModelConfig, *, by_request: bool) -> int:
+def _spare(compiled: ov.CompiledModel, config: ModelConfig, share: Share | None, *, by_request: bool) -> int:
     """How many more slots there are than run at once: a stream that is done finds the next request in one of them."""
     if by_request:
         return 1  # requests on several variants leave gaps that one more fills (ADR 0012)
     if config.target_device != "CPU" or runs_one_batch(config):
         return 0
-    return min(_streams(compiled), _MOST_SPARE)
+    streams = _streams(compiled)
+    return min(share.most if share is not None and streams else streams, _MOST_SPARE)
 
 
 def _with_slots(compiled: ov.CompiledModel, places: Places, count: int) -> Compiled:
@@ -262,6 +279,11 @@ def _with_slots(compiled: ov.CompiledModel, places: Places, count: int) -> Compi
 
     slots = tuple(make() for _ in range(count))
     return Compiled(with_spares(slots, make) if has_large(compiled.outputs) else slots, max(1, streams))
+
+
+def _weights(model: ov.Model) -> int:
+    """Count their bytes."""
+    return sum(node.output(0).get_tensor().size for node in model.get_ops() if node.get_type_name() == "Constant")
 
 
 def _own_shape(blueprint: Blueprint) -> ov.Model:

@@ -59,13 +59,16 @@ class Compiled:
 
 Recompile: TypeAlias = Callable[[int], Compiled]
 
+# Of two clients one is alone whenever the other has just been answered: only so many in a row tell of a lone one.
+_ALONE_IN_A_ROW = 4
+
 
 class Slots:
     """A slot for each turn; `slots[turn].run(...)` is for whoever holds the turn.
 
-    With a `crowd`, the model is compiled anew for another number of streams when lasting use wants it, behind the
-    requests (`recompile`): a request under way ends where it began, the next one runs on what is new. `running` holds
-    what runs now, of all models that share the cores.
+    With a `crowd`, the model is compiled anew for more streams when lasting use wants them, behind the requests
+    (`recompile`): a request under way ends where it began, the next one runs on what is new. What was compiled first is
+    kept for requests that are alone. `running` holds what runs now, of all models that share the cores.
     """
 
     def __init__(
@@ -79,7 +82,8 @@ class Slots:
         clock: Callable[[], float] = time.monotonic,
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
-        self._compiled = compiled
+        self._first = self._compiled = compiled
+        self._alone = 0  # requests in a row
         self._name = name
         self._crowd = crowd
         self._recompile = recompile
@@ -112,12 +116,21 @@ class Slots:
         self._running.add(key)  # one step for CPython, as are the others here: no lock
         running = len(self._running)
         compiled = self._compiled
-        if self._crowd is not None:
-            if running > self._crowd.peak:  # noqa: PLR1730 - a call would cost as much as all the rest
-                self._crowd.peak = running
-            if compiled.streams < running and compiled.streams < self._most:
-                self._note(self._crowd, running)
+        if running > 1:
+            self._alone = 0
+            if self._crowd is not None:
+                self._see(self._crowd, compiled, running)
+        elif compiled is not self._first:
+            self._alone += 1
+            if self._alone > _ALONE_IN_A_ROW:
+                compiled = self._first
         return compiled.slots[turn]
+
+    def _see(self, crowd: Crowd, compiled: Compiled, running: int) -> None:
+        if running > crowd.peak:  # noqa: PLR1730 - a call would cost as much as all the rest
+            crowd.peak = running
+        if compiled.streams < running and compiled.streams < self._most:
+            self._note(crowd, running)
 
     def end(self, key: object) -> None:
         self._running.discard(key)
@@ -133,7 +146,7 @@ class Slots:
                 threading.Thread(target=_follow, args=arguments, name=f"streams {self._name}", daemon=True).start()
 
     def adapt(self, *, is_crowded: bool) -> bool:
-        """Compile for the number of streams that use wants; tell whether there is more to follow."""
+        """Have the number of streams that use wants; tell whether there is more to follow."""
         if self._crowd is None or self._recompile is None:
             return False
         now = self.streams
@@ -141,13 +154,13 @@ class Slots:
         if wanted != now:
             self._move(self._recompile, wanted)
         with self._lock:
-            self._is_followed = self._recompile is not None and self.streams > self._crowd.share.least
+            self._is_followed = self._recompile is not None and self._compiled is not self._first
             return self._is_followed
 
     def _move(self, recompile: Recompile, wanted: int) -> None:
         begun_s = self._clock()
         try:
-            compiled = recompile(wanted)
+            compiled = self._first if wanted <= self._first.streams else recompile(wanted)
         except Refused as refused:
             logger.warning("the streams stay as they are", model=self._name, cause=str(refused))
             self._stay()
@@ -159,6 +172,10 @@ class Slots:
             return
         if compiled.streams < wanted:
             self._most = compiled.streams  # as many as the device wants, however many ask
+        if compiled.streams <= self._first.streams:
+            compiled = self._first
+        if compiled is self._compiled:
+            return
         self._compiled = compiled
         logger.info(
             "streams changed", model=self._name, streams=compiled.streams, seconds=round(self._clock() - begun_s, 2)

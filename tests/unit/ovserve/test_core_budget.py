@@ -16,21 +16,28 @@ def config(**settings: Any) -> ModelConfig:
     return ModelConfig(name="m", base_path=Path("m"), **settings)
 
 
-def test_a_model_starts_with_few_streams_and_may_have_one_for_each_core() -> None:
-    assert MACHINE.share(config()) == Share(4, 64)
+def test_a_model_may_have_a_stream_for_each_core() -> None:
+    assert MACHINE.share(config()) == Share(64)
+    assert MACHINE.share(config()).moves
 
 
-@pytest.mark.parametrize("cores", [1, 2, 4])
-def test_on_a_small_machine_there_is_nothing_to_move(cores: int) -> None:
-    share = CoreBudget(cores, cores).share(config())
-    assert share == Share(cores, cores)
+def test_on_one_core_there_is_nothing_to_move() -> None:
+    share = CoreBudget(1, 1).share(config())
+    assert share == Share(1)
     assert not share.moves
 
 
+def test_one_stream_is_for_a_request_that_is_alone_and_more_are_for_many() -> None:
+    assert MACHINE.properties(config(), 1)["PERFORMANCE_HINT"] == "LATENCY"
+    assert "PERFORMANCE_HINT_NUM_REQUESTS" not in MACHINE.properties(config(), 1)
+    several = MACHINE.properties(config(), 8)
+    assert (several["PERFORMANCE_HINT"], several["PERFORMANCE_HINT_NUM_REQUESTS"]) == ("THROUGHPUT", 8)
+
+
 def test_more_streams_than_nireq_would_have_nothing_to_do() -> None:
-    assert MACHINE.share(config(nireq=2)) == Share(2, 2)
-    assert MACHINE.share(config(nireq=16)) == Share(4, 16)
-    assert MACHINE.share(config(nireq=1000)) == Share(4, 64)
+    assert MACHINE.share(config(nireq=2)) == Share(2)
+    assert MACHINE.share(config(nireq=16)) == Share(16)
+    assert MACHINE.share(config(nireq=1000)) == Share(64)
 
 
 @pytest.mark.parametrize(
@@ -53,10 +60,10 @@ def test_other_devices_share_themselves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("running", "streams"), [(0, 4), (4, 4), (5, 8), (8, 8), (9, 16), (33, 48), (48, 48), (1000, 48)]
+    ("running", "streams"), [(0, 1), (1, 1), (2, 2), (4, 4), (5, 8), (8, 8), (9, 16), (33, 48), (48, 48), (1000, 48)]
 )
 def test_streams_double_until_every_request_has_one(running: int, streams: int) -> None:
-    assert Share(4, 48).streams_for(running) == streams
+    assert Share(48).streams_for(running) == streams
 
 
 def test_threads_are_left_to_openvino_where_it_sees_the_same_cores() -> None:

@@ -3,7 +3,7 @@
 from ovserve.engine.core_budget import Share
 from ovserve.engine.crowd import Crowd
 
-SHARE = Share(4, 64)
+SHARE = Share(64)
 
 
 def crowded(crowd: Crowd, running: int, starts: int, now_s: float = 0.0) -> bool:
@@ -39,20 +39,20 @@ def test_what_ran_long_ago_does_not_count() -> None:
 
 def test_streams_go_when_many_looks_in_a_row_saw_no_need() -> None:
     crowd = Crowd(SHARE)
-    assert [crowd.shrunk(32) for _ in range(5)] == [32, 32, 32, 32, 4]
+    assert [crowd.shrunk(32) for _ in range(5)] == [32, 32, 32, 32, 1]
 
 
 def test_one_busy_moment_keeps_them_for_as_many_looks() -> None:
     crowd = Crowd(SHARE)
     crowd.shrunk(32)
     crowd.peak = 20
-    assert [crowd.shrunk(32) for _ in range(6)] == [32, 32, 32, 32, 32, 4]
+    assert [crowd.shrunk(32) for _ in range(6)] == [32, 32, 32, 32, 32, 1]
 
 
 def test_a_look_asks_for_no_more_streams() -> None:
     crowd = Crowd(SHARE)
     crowd.peak = 60
-    assert {crowd.shrunk(8) for _ in range(9)} == {8, 4}
+    assert {crowd.shrunk(8) for _ in range(9)} == {8, 1}
 
 
 def test_a_crowd_takes_no_streams_away() -> None:

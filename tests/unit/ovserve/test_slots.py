@@ -60,7 +60,7 @@ class Machine:
 
     def slots(self, look_every_s: float = 3600, name: str = "m", running: set[object] | None = None) -> Slots:
         return Slots(
-            self.compile(4), name, Crowd(Share(4, 64)), self.recompile, running=running, look_every_s=look_every_s
+            self.compile(4), name, Crowd(Share(64)), self.recompile, running=running, look_every_s=look_every_s
         )
 
 
@@ -155,7 +155,7 @@ def test_streams_that_nobody_uses_go() -> None:
     machine = Machine()
     slots = machine.slots(look_every_s=0.01)
     crowd(machine, slots, running=20)
-    assert eventually(lambda: machine.asked == [32, 4] and slots.streams == 4)
+    assert eventually(lambda: machine.asked == [32] and slots.streams == 4)
 
 
 def test_a_model_that_cannot_be_compiled_again_goes_on_as_it_is() -> None:
@@ -174,8 +174,41 @@ def test_nor_is_it_tried_again_for_fewer_streams() -> None:
     slots = machine.slots(look_every_s=0.01, name="once")
     machine.refuses_from = 1
     crowd(machine, slots, running=20)
-    assert eventually(lambda: machine.asked == [32, 4] and not following("once"))
+    for turn in range(6):
+        slots.begin(turn, object())
+
+    def has_stayed() -> bool:
+        slots[6].run({}, None)
+        return machine.asked == [32, 8] and not following("once")
+
+    machine.gate.set()
+    assert eventually(has_stayed)
     assert slots.streams == 32
+
+
+def test_a_request_that_is_alone_runs_on_what_was_compiled_first() -> None:
+    machine = Machine()
+    slots = machine.slots()
+    crowd(machine, slots, running=20)
+    assert eventually(lambda: slots.streams == 32)
+    ran = [slots[0].run({}, None).infer_ns for _ in range(10)]
+    assert ran == sorted(ran, reverse=True)
+    assert ran[-1] == 4
+    assert slots.streams == 32
+
+
+def test_one_of_two_that_meet_every_other_time_is_not_alone() -> None:
+    machine = Machine()
+    slots = machine.slots()
+    crowd(machine, slots, running=20)
+    assert eventually(lambda: slots.streams == 32)
+    for _ in range(20):
+        other = object()
+        slots.begin(1, other)
+        ran = [slots[0].run({}, None)]
+        slots.end(other)
+        ran.append(slots[0].run({}, None))
+        assert [each.infer_ns for each in ran] == [32, 32]
 
 
 def following(name: str) -> bool:
@@ -206,7 +239,7 @@ def product() -> ov.Model:
 def load(folder: Path, model: ov.Model, **settings: object) -> LoadedModel:
     small_models.save(model, folder)
     config = ModelConfig.model_validate({"name": "m", "base_path": folder, **settings})
-    return Engine(budget=CoreBudget(2, 2, idle_streams=1)).load(find_files(folder), NameMapping(), config)
+    return Engine(budget=CoreBudget(2, 2)).load(find_files(folder), NameMapping(), config)
 
 
 def press(slots: Slots, until: Callable[[], bool]) -> list[np.ndarray]:
@@ -227,7 +260,7 @@ def press(slots: Slots, until: Callable[[], bool]) -> list[np.ndarray]:
 @needs_two_cores
 def test_a_model_that_is_asked_a_lot_gets_more_streams_and_answers_right_all_the_time(tmp_path: Path) -> None:
     slots = load(tmp_path, product()).slots
-    assert (slots.streams, len(slots)) == (1, 3)
+    assert (slots.streams, len(slots)) == (1, 4)
     press(slots, until=lambda: slots.streams == 2)
     assert slots.streams == 2
 
@@ -267,6 +300,19 @@ def test_a_model_whose_files_have_changed_keeps_its_content_and_its_streams(
     slots = load(tmp_path, product()).slots
     (tmp_path / "model.bin").write_bytes(b"something else")
     told = "its files have changed since it was loaded"
+    press(slots, until=lambda: told in caplog.text)
+    assert told in caplog.text
+    assert slots.streams == 1
+
+
+@needs_two_cores
+def test_a_model_for_which_there_is_no_memory_twice_keeps_its_streams(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = X.nbytes
+    monkeypatch.setattr("ovserve.engine.openvino.memory_left", lambda: 3 * weights - 1)
+    slots = load(tmp_path, product()).slots
+    told = f"its weights have {weights} bytes, and only {3 * weights - 1} bytes of memory are left"
     press(slots, until=lambda: told in caplog.text)
     assert told in caplog.text
     assert slots.streams == 1
