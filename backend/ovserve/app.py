@@ -52,6 +52,7 @@ def run(settings: Settings) -> int:
     with Events() as events, ThreadPoolExecutor(1, thread_name_prefix="load") as executor:
         core = compose(settings)
         doors = _listen(core)
+        logger.info("listening, and loading models", **_where(doors))
         core.workers.start()
         loading = executor.submit(core.load, may_be_empty=settings.control_mode != "none")
         loading.add_done_callback(lambda _: events.put_loaded())
@@ -108,15 +109,18 @@ def _listen(core: Core) -> list[_Door]:
     return doors
 
 
+def _where(doors: Sequence[_Door]) -> dict[str, list[str]]:
+    return {door.protocol.rpartition(" ")[2].lower(): door.addresses for door in doors}
+
+
 def _tell_started(core: Core, doors: Sequence[_Door]) -> None:
     """Tell the log and whoever started us that requests are answered, and where."""
     settings = core.settings
-    where = {door.protocol.rpartition(" ")[2].lower(): door.addresses for door in doors}
     logger.info(
         "started",
         version=VERSION,
         openvino=openvino.VERSION,
-        **where,
+        **_where(doors),
         tls=settings.tls_cert is not None,
         keys=core.keys is not None,
     )

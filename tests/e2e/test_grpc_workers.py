@@ -552,8 +552,10 @@ def test_what_is_running_in_any_process_is_answered_before_the_server_ends(
 def test_the_log_says_started_when_all_processes_answer(two: Callable[..., ServerProcess]) -> None:
     server = two("--log_format", "json")
     wait_until(lambda: '"started"' in server.log)
-    events = [json.loads(line)["event"] for line in server.log.splitlines()]
-    assert events.index("worker ready") < events.index("version available") < events.index("started")
+    lines = {line["event"]: line for line in map(json.loads, server.log.splitlines())}
+    order = ["listening, and loading models", "worker ready", "version available", "started"]
+    assert [event for event in lines if event in order] == order
+    assert lines[order[0]]["grpc"] == lines["started"]["grpc"] == [server.address]
 
 
 def test_workers_end_with_the_server_however_that_ends(two: Callable[..., ServerProcess]) -> None:

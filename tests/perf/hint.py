@@ -1,9 +1,9 @@
-"""What the two performance hints give when served: requests per second and median time, in alternating slices.
+"""What our default and the two performance hints give when served: requests per second, in alternating slices.
 
-    python tests/perf/hint.py MODEL_FOLDER [seconds per slice] [slices]
+    python tests/perf/hint.py MODEL_FOLDER [seconds per slice] [slices] [batch size]
 
-Starts one server per hint with the model, drives it over loopback with 1 and with 4 clients (threads of a process of
-their own), and prints medians and quartiles over the slices.
+Starts one server with the model as it is by default and one per hint, drives each over loopback with 1, 2 and 4 clients
+(threads of a process of their own), and prints medians and quartiles over the slices, and ratios slice by slice.
 """
 
 import statistics
@@ -17,8 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from server_process import ServerProcess
 
+OURS = "default"
 HINTS = ("LATENCY", "THROUGHPUT")
-CLIENTS = (1, 4)
+CLIENTS = (1, 2, 4)
 
 
 def drive(address: str, clients: int, seconds: float) -> list[float]:
@@ -50,25 +51,32 @@ def slice_of(address: str, clients: int, seconds: float) -> tuple[float, float]:
     return float(rate), float(median)
 
 
-def main(model: str, seconds: float = 3, slices: int = 5) -> None:
-    servers = {
-        hint: ServerProcess(
-            "--model_name", "m", "--model_path", model, "--plugin_config", f'{{"PERFORMANCE_HINT": "{hint}"}}'
-        )
-        for hint in HINTS
-    }
-    found: dict[tuple[str, int], list[tuple[float, float]]] = {(h, c): [] for h in HINTS for c in CLIENTS}
+def main(model: str, seconds: float = 3, slices: int = 5, batch: int = 0) -> None:
+    own = ["--model_name", "m", "--model_path", model, *(["--batch_size", str(batch)] if batch else [])]
+    hints = {hint: ["--plugin_config", f'{{"PERFORMANCE_HINT": "{hint}"}}'] for hint in HINTS}
+    servers = {name: ServerProcess(*own, *flags) for name, flags in {OURS: [], **hints}.items()}
+    slice_of(servers[OURS].address, max(CLIENTS), 2.0)  # it is compiled for many when many ask
+    found: dict[int, dict[str, list[tuple[float, float]]]] = {each: {name: [] for name in servers} for each in CLIENTS}
     for _ in range(slices):
-        for (hint, clients), rows in found.items():
-            rows.append(slice_of(servers[hint].address, clients, seconds))
+        for clients, rows in found.items():
+            for name, server in servers.items():
+                rows[name].append(slice_of(server.address, clients, seconds))
     for server in servers.values():
         server.stop()
-    for (hint, clients), rows in found.items():
-        low, middle, high = statistics.quantiles([rate for rate, _ in rows], n=4)
-        median_ms = statistics.median(ms for _, ms in rows)
-        print(
-            f"{hint:10} {clients} clients: {middle:7.1f} requests/s ({low:.1f}..{high:.1f}), median {median_ms:.2f} ms"
-        )
+    for clients, rows in found.items():
+        for name, measured in rows.items():
+            rates = [rate for rate, _ in measured]
+            ratios = [ours / rate for (ours, _), rate in zip(rows[OURS], rates, strict=True)]
+            median_ms = statistics.median(ms for _, ms in measured)
+            print(
+                f"{clients} clients, {name:10} {quartiles(rates, 1)} requests/s, median {median_ms:.2f} ms; "
+                f"{OURS} / it {quartiles(ratios, 2)}"
+            )
+
+
+def quartiles(values: list[float], digits: int) -> str:
+    low, middle, high = statistics.quantiles(values, n=4)
+    return f"{middle:.{digits}f} ({low:.{digits}f}..{high:.{digits}f})"
 
 
 if __name__ == "__main__":
@@ -76,4 +84,4 @@ if __name__ == "__main__":
         times_s = drive(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
         print(len(times_s) / float(sys.argv[4]), 1000 * statistics.median(times_s))
     else:
-        main(sys.argv[1], *map(float, sys.argv[2:3]), *map(int, sys.argv[3:4]))
+        main(sys.argv[1], *map(float, sys.argv[2:3]), *map(int, sys.argv[3:5]))

@@ -48,7 +48,7 @@ def door(server: ServerProcess) -> Iterator[HttpDoor]:
 
 
 @pytest.fixture(scope="module")
-def core(tmp_path_factory: pytest.TempPathFactory) -> Core:
+def core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Core]:
     """What a door of the test's own opens on."""
     root = tmp_path_factory.mktemp("repository")
     small_models.save(small_models.add_one([-1]), root / "grow/1")
@@ -56,7 +56,10 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Core:
     core = compose(Settings(model_repository=(root,), model_control_mode="none"))
     core.load()
     core.dataplane.open()
-    return core
+    yield core
+    core.dataplane.close()
+    # Python ends threads of its own that come back from an inference while it ends: OpenVINO's bindings abort then.
+    assert core.dataplane.drain(60)
 
 
 class Complaints(logging.Handler):

@@ -201,4 +201,5 @@ class Connection:
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do or to send; not while it is read, as that may find a call."""
-        return not (self._is_reading or len(self.calls) or self.outbox.has_unsent)
+        with self.lock:  # a call is forgotten just before its answer leaves
+            return not (self._is_reading or len(self.calls) or self.outbox.has_unsent)

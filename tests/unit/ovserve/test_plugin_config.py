@@ -12,9 +12,9 @@ import small_models
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({}, {"PERFORMANCE_HINT": "THROUGHPUT", "ENABLE_CPU_PINNING": False}),
-        ({"PERFORMANCE_HINT": "LATENCY"}, {"PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}),
-        ({"ENABLE_CPU_PINNING": True}, {"PERFORMANCE_HINT": "THROUGHPUT", "ENABLE_CPU_PINNING": True}),
+        ({}, {"PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}),
+        ({"PERFORMANCE_HINT": "THROUGHPUT"}, {"PERFORMANCE_HINT": "THROUGHPUT", "ENABLE_CPU_PINNING": False}),
+        ({"ENABLE_CPU_PINNING": True}, {"PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": True}),
         ({"CPU_THROUGHPUT_STREAMS": 1}, {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}),
         ({"INFERENCE_NUM_THREADS": "1"}, {"INFERENCE_NUM_THREADS": 1}),
         ({"NUM_STREAMS": 1}, {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}),
@@ -24,7 +24,7 @@ import small_models
 def test_plugin_config_beats_our_defaults(tmp_path: Path, given: dict[str, Any], told: dict[str, Any]) -> None:
     small_models.save(small_models.add_one([-1, 2]), tmp_path / "m/1")  # a quick model is told to have no streams
     models = ovserve.load(model_name="m", model_path=tmp_path / "m", plugin_config=given)
-    compiled = models._core.registry.find("m")._general[0]._feeds[0]._request.get_compiled_model()
+    compiled = models._core.registry.find("m")._general._compiled.slots[0]._feeds[0]._request.get_compiled_model()
     found = {name: compiled.get_property(name) for name in told}
     assert {name: getattr(value, "name", value) for name, value in found.items()} == told
 
