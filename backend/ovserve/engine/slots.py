@@ -59,8 +59,8 @@ class Compiled:
 
 Recompile: TypeAlias = Callable[[int], Compiled]
 
-# Of two clients one is alone whenever the other has just been answered: only so many in a row tell of a lone one.
-_ALONE_IN_A_ROW = 4
+# Of two clients one is alone whenever the other has just been answered, or still sends: a while tells.
+_ALONE_S = 1.0
 
 
 class Slots:
@@ -83,7 +83,7 @@ class Slots:
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
         self._first = self._compiled = compiled
-        self._alone = 0  # requests in a row
+        self._together_s = 0.0  # when requests last met
         self._name = name
         self._crowd = crowd
         self._recompile = recompile
@@ -117,27 +117,23 @@ class Slots:
         running = len(self._running)
         compiled = self._compiled
         if running > 1:
-            self._alone = 0
+            self._together_s = now_s = self._clock()
             if self._crowd is not None:
-                self._see(self._crowd, compiled, running)
-        elif compiled is not self._first:
-            self._alone += 1
-            if self._alone > _ALONE_IN_A_ROW:
-                compiled = self._first
+                self._see(self._crowd, running, now_s)
+        elif compiled is not self._first and self._clock() - self._together_s >= _ALONE_S:
+            compiled = self._first
         return compiled.slots[turn]
 
-    def _see(self, crowd: Crowd, compiled: Compiled, running: int) -> None:
+    def _see(self, crowd: Crowd, running: int, now_s: float) -> None:
         if running > crowd.peak:  # noqa: PLR1730 - a call would cost as much as all the rest
             crowd.peak = running
-        if compiled.streams < running and compiled.streams < self._most:
-            self._note(crowd, running)
+        if self.streams < min(running, self._most) and crowd.is_lasting(running, now_s):
+            self._follow()
 
     def end(self, key: object) -> None:
         self._running.discard(key)
 
-    def _note(self, crowd: Crowd, running: int) -> None:
-        if not crowd.is_lasting(running, self._clock()):
-            return
+    def _follow(self) -> None:
         self._crowded.set()
         with self._lock:
             if not self._is_followed:
