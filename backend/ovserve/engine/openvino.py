@@ -5,17 +5,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
-from xml.parsers import expat
 
 import openvino as ov
 
 from ovserve.config.model import ModelConfig
+from ovserve.engine.again import Again, weights_bytes
 from ovserve.engine.blueprint import Blueprint, draw
 from ovserve.engine.core_budget import CoreBudget, Share, machine_budget, runs_one_batch
 from ovserve.engine.crowd import Crowd
 from ovserve.engine.devices import pick
 from ovserve.engine.dry_run import DryRun
-from ovserve.engine.external_data import points_into_memory
 from ovserve.engine.first_use import settle
 from ovserve.engine.lending import has_large, with_spares
 from ovserve.engine.low_latency import step_by_step
@@ -32,17 +31,14 @@ from ovserve.engine.slots import Compiled, Slots
 from ovserve.engine.specs import ports, read_specs
 from ovserve.engine.stream_queue import StreamQueue
 from ovserve.engine.strings import unpack_string_ports
+from ovserve.engine.unreadable import unreadable
 from ovserve.engine.wish import Wish
 from ovserve.errors import LoadFailed
-from ovserve.memory_left import memory_left
-from ovserve.repository.layout import Kind, ModelFiles
+from ovserve.repository.layout import ModelFiles
 from ovserve.repository.mapping import NameMapping
 from ovserve.tensors import DType, TensorSpec
 
 Places: TypeAlias = tuple[Sequence[Port], Sequence[Port]]
-
-# Memory that must be there for each byte of weights, before they are compiled once more: twice is taken meanwhile.
-_ROOM = 3
 
 # Waiting for streams, however many those are: until a thread of ours is woken few end (ADR 0032).
 _MOST_SPARE = 4
@@ -66,20 +62,6 @@ class LoadedModel:
     note: str | None = None
     reshaper: Reshaper | None = None
     variables: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Again:
-    """What it takes to compile a model once more, beside what it has already."""
-
-    model: Callable[[], ov.Model]
-    weights_bytes: int
-
-    def check_room(self) -> None:
-        """Raise `Refused` unless its weights fit twice into memory: as they are read, and as the device wants them."""
-        left = memory_left()
-        if left is not None and left < _ROOM * self.weights_bytes:
-            raise Refused(f"its weights have {self.weights_bytes} bytes, and only {left} bytes of memory are left")
 
 
 class Engine:
@@ -161,7 +143,7 @@ class Engine:
             share = self._budget.share(config)
             with self._late_compilations:
                 compiled = self._compile_at_first(unpacked, config, share)
-            again = _Again(lambda: unpacked, _weights(unpacked))
+            again = Again(lambda: unpacked, weights_bytes(unpacked))
             return self._slots(compiled, again, config, share=share, places=places, count=len(loaded.slots))
 
         reshaper = Reshaper(blueprint, wish, compile_model)
@@ -185,13 +167,13 @@ class Engine:
         compiled = self._compile_at_first(unpack_string_ports(model.clone()), config, share)
         by_request = blueprint.wish is not None and any(blueprint.wish.auto.values())
         count = config.nireq or _turns(compiled, share) + _spare(compiled, config, share, by_request=by_request)
-        again = _Again(lambda: unpack_string_ports(shaped(read_again())), _weights(model))
+        again = Again(lambda: unpack_string_ports(shaped(read_again())), weights_bytes(model))
         slots = self._slots(compiled, again, config, share=share, places=(ports(inputs), ports(outputs)), count=count)
         warnings = (*blueprint.warnings, *narrowed(compiled, tensors, own_nodes))
         return LoadedModel(inputs, outputs, slots, dry_run, warnings, variables=slots.variables)
 
     def _read(self, files: ModelFiles) -> ov.Model:
-        cause = _unreadable(files)
+        cause = unreadable(files)
         try:
             if cause is None and files.weights is None:
                 return self._core.read_model(str(files.path))
@@ -204,7 +186,7 @@ class Engine:
     def _slots(
         self,
         compiled: ov.CompiledModel,
-        again: "_Again",
+        again: Again,
         config: ModelConfig,
         *,
         share: Share | None,
@@ -281,11 +263,6 @@ def _with_slots(compiled: ov.CompiledModel, places: Places, count: int) -> Compi
     return Compiled(with_spares(slots, make) if has_large(compiled.outputs) else slots, max(1, streams))
 
 
-def _weights(model: ov.Model) -> int:
-    """Count their bytes."""
-    return sum(node.output(0).get_tensor().size for node in model.get_ops() if node.get_type_name() == "Constant")
-
-
 def _own_shape(blueprint: Blueprint) -> ov.Model:
     return blueprint.model
 
@@ -296,27 +273,3 @@ def _wished_shape(blueprint: Blueprint) -> ov.Model:
 
 def _called(tensors: Sequence[ov.Output], specs: Sequence[TensorSpec], what: str) -> dict[str, str]:
     return {tensor.node.friendly_name: f"{what} '{spec.name}'" for tensor, spec in zip(tensors, specs, strict=True)}
-
-
-def _unreadable(files: ModelFiles) -> str | None:
-    """Find what OpenVINO's message leaves out, a file we may not open or XML that is broken, and what it would take.
-
-    Before OpenVINO looks at it: with a file that is not what its name says it tries all its readers, and some of them
-    write to standard error.
-    """
-    for path in filter(None, (files.path, files.weights)):
-        if path.is_file():
-            try:
-                path.open("rb").close()
-            except OSError as error:
-                return f"{path.name}: {error.strerror}"
-    if files.path.is_file() and points_into_memory(files.path):
-        return "it takes weights from an address in the server's memory"
-    if files.kind is not Kind.IR:
-        return None
-    try:
-        with files.path.open("rb") as xml:
-            expat.ParserCreate().ParseFile(xml)
-    except expat.ExpatError as error:
-        return f"it is not well-formed XML ({error})"
-    return None

@@ -125,8 +125,7 @@ class Slots:
         return compiled.slots[turn]
 
     def _see(self, crowd: Crowd, running: int, now_s: float) -> None:
-        if running > crowd.peak:  # noqa: PLR1730 - a call would cost as much as all the rest
-            crowd.peak = running
+        crowd.peak = max(crowd.peak, running)
         if self.streams < min(running, self._most) and crowd.is_lasting(running, now_s):
             self._follow()
 

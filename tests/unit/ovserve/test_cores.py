@@ -5,19 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from cgroup_tree import write_groups
 from ovserve.cores import usable_cores, visible_cores
 
 ALL = len(os.sched_getaffinity(0))
 
 
 def cores(root: Path, own: str, **files: str) -> int:
-    """Count with files of a cgroup tree; a name has `__` for `/` and `_dot_` for `.`."""
-    for name, text in files.items():
-        path = root / "groups" / name.replace("__", "/").replace("_dot_", ".")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n")
-    (root / "own").write_text(own + "\n")
-    return usable_cores(root / "own", root / "groups")
+    """Count with `files` of a cgroup tree."""
+    return usable_cores(*write_groups(root, own, files))
 
 
 def test_without_a_quota_all_that_the_scheduler_lets_us_are_ours(tmp_path: Path) -> None:

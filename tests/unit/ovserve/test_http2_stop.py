@@ -1,7 +1,9 @@
 """A server that stops at a moment when a call is not among those in flight: not yet, or no more."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import grpc
 import pytest
@@ -15,6 +17,22 @@ from ovserve.http2.outbox import Callbacks
 from ovserve.http2.server import Server
 
 TIMEOUT_S = 30
+
+
+@contextmanager
+def stopped_while_asked(server: Server, reached: threading.Event) -> Iterator["Future[None]"]:
+    """Stop it when a call has `reached` something; it must wait for that call, whose answer must come in the end."""
+    port = server.listen("127.0.0.1", 0)
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, ThreadPoolExecutor(1) as threads:
+        answer = channel.unary_unary("/test/Echo").future(b"x", timeout=TIMEOUT_S)
+        assert reached.wait(TIMEOUT_S)
+        stopping = threads.submit(server.stop, TIMEOUT_S)
+        with pytest.raises(TimeoutError):
+            stopping.result(0.2)
+        yield stopping
+        assert answer.result(TIMEOUT_S) == b"x"
+        stopping.result(TIMEOUT_S)
 
 
 @pytest.fixture
@@ -42,17 +60,8 @@ def server(looked_at: threading.Event, may_be_made: threading.Event) -> Server:
 def test_a_call_that_is_looked_at_when_the_server_stops_is_answered(
     server: Server, looked_at: threading.Event, may_be_made: threading.Event
 ) -> None:
-    port = server.listen("127.0.0.1", 0)
-    server.start()
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, ThreadPoolExecutor(1) as threads:
-        answer = channel.unary_unary("/test/Echo").future(b"x", timeout=TIMEOUT_S)
-        assert looked_at.wait(TIMEOUT_S)
-        stopping = threads.submit(server.stop, TIMEOUT_S)
-        with pytest.raises(TimeoutError):
-            stopping.result(0.2)
+    with stopped_while_asked(server, looked_at):
         may_be_made.set()
-        assert answer.result(TIMEOUT_S) == b"x"
-        stopping.result(TIMEOUT_S)
 
 
 def test_an_answer_that_is_about_to_leave_when_the_server_stops_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,18 +83,9 @@ def test_an_answer_that_is_about_to_leave_when_the_server_stops_does(monkeypatch
     server = Server(Limits(1 << 20))
     server.allow(1)
     server.add({"/test/Echo": Unary(echo, server.threads)})
-    port = server.listen("127.0.0.1", 0)
-    server.start()
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, ThreadPoolExecutor(1) as threads:
-        answer = channel.unary_unary("/test/Echo").future(b"x", timeout=TIMEOUT_S)
-        assert asked.wait(TIMEOUT_S)
-        stopping = threads.submit(server.stop, TIMEOUT_S)
-        with pytest.raises(TimeoutError):
-            stopping.result(0.2)  # it waits for the call,
+    with stopped_while_asked(server, asked) as stopping:
         may_be_answered.set()
         assert forgotten.wait(TIMEOUT_S)
         with pytest.raises(TimeoutError):
-            stopping.result(0.2)  # and still does when that is over, but nothing has been sent
+            stopping.result(0.2)  # the call is over, but nothing has been sent
         may_leave.set()
-        assert answer.result(TIMEOUT_S) == b"x"
-        stopping.result(TIMEOUT_S)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cgroup_tree import write_groups
 from ovserve.memory_left import memory_left
 
 MACHINE = "MemTotal:       4000 kB\nMemFree:         100 kB\nMemAvailable:   3000 kB\n"
@@ -11,14 +12,9 @@ OF_MACHINE = 3000 << 10
 
 
 def left(root: Path, own: str, machine: str = MACHINE, **files: str) -> int | None:
-    """Count with files of a cgroup tree; a name has `__` for `/` and `_dot_` for `.`."""
-    for name, text in files.items():
-        path = root / "groups" / name.replace("__", "/").replace("_dot_", ".")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n")
-    (root / "own").write_text(own + "\n")
+    """Count with `files` of a cgroup tree."""
     (root / "machine").write_text(machine)
-    return memory_left(root / "machine", root / "own", root / "groups")
+    return memory_left(root / "machine", *write_groups(root, own, files))
 
 
 def test_without_a_limit_it_is_what_the_machine_has(tmp_path: Path) -> None:

@@ -193,21 +193,24 @@ def test_nor_is_it_tried_again_for_fewer_streams() -> None:
     assert slots.streams == 32
 
 
-def test_a_request_that_is_alone_runs_on_what_was_compiled_first() -> None:
+def crowded() -> tuple[Machine, Slots]:
+    """Slots that a crowd has brought 32 streams."""
     machine = Machine()
     slots = machine.slots()
     crowd(machine, slots, running=20)
     assert eventually(lambda: slots.streams == 32)
+    return machine, slots
+
+
+def test_a_request_that_is_alone_runs_on_what_was_compiled_first() -> None:
+    machine, slots = crowded()
     machine.now_s += 1
     assert [slots[0].run({}, None).infer_ns for _ in range(3)] == [4, 4, 4]
     assert slots.streams == 32
 
 
 def test_one_of_two_that_met_a_moment_ago_is_not_alone() -> None:
-    machine = Machine()
-    slots = machine.slots()
-    crowd(machine, slots, running=20)
-    assert eventually(lambda: slots.streams == 32)
+    machine, slots = crowded()
     for _ in range(20):
         machine.now_s += 1
         other = object()
@@ -318,7 +321,7 @@ def test_a_model_for_which_there_is_no_memory_twice_keeps_its_streams(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = X.nbytes
-    monkeypatch.setattr("ovserve.engine.openvino.memory_left", lambda: 3 * weights - 1)
+    monkeypatch.setattr("ovserve.engine.again.memory_left", lambda: 3 * weights - 1)
     slots = load(tmp_path, product()).slots
     told = f"its weights have {weights} bytes, and only {3 * weights - 1} bytes of memory are left"
     press(slots, until=lambda: told in caplog.text)
