@@ -26,6 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from ovserve.bench import cpu
+from ovserve.bench.cells import ratio
+from ovserve.bench.summary import spread
 from server_process import ServerProcess
 
 CLIENTS = 4
@@ -133,11 +135,6 @@ def save_static(folder: Path) -> list[str]:
     return names
 
 
-def quartiles(values: list[float]) -> str:
-    low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:.2f} ({low:.2f}..{high:.2f})"
-
-
 def percentiles(times_s: list[float]) -> dict[str, float]:
     cuts = statistics.quantiles(times_s, n=100)
     return {"p50": 1000 * cuts[49], "p90": 1000 * cuts[89], "p99": 1000 * cuts[98]}
@@ -166,15 +163,15 @@ def main(slices: int = 6, seconds: float = 5) -> None:
         p = percentiles([taken for times, _ in runs for taken in times])
         rates, spent = [len(times) / seconds for times, _ in runs], [1000 * s for _, s in runs]
         print(
-            f"| {kind} | {quartiles(rates)} | {p['p50']:.1f} | {p['p90']:.1f} | {p['p99']:.1f} "
-            f"| {'' if kind == 'reloading' else quartiles(spent)} |"
+            f"| {kind} | {ratio(spread(rates))} | {p['p50']:.1f} | {p['p90']:.1f} | {p['p99']:.1f} "
+            f"| {'' if kind == 'reloading' else ratio(spread(spent))} |"
         )
     count = {kind: [len(times) for times, _ in runs] for kind, runs in found.items()}
     tail = {kind: [percentiles(times)["p99"] for times, _ in runs] for kind, runs in found.items()}
     for what, values in (("throughput", count), ("p99", tail)):
         for other in ("static", "reloading"):
             ratios = [a / b for a, b in zip(values["auto"], values[other], strict=True)]
-            print(f"{what} auto/{other}: {quartiles(ratios)}, slices {', '.join(f'{r:.2f}' for r in ratios)}")
+            print(f"{what} auto/{other}: {ratio(spread(ratios))}, slices {', '.join(f'{r:.2f}' for r in ratios)}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ovserve.bench import cpu
+from ovserve.bench.cells import ratio
+from ovserve.bench.summary import spread
 from ovserve.cores import visible_cores
 from server_process import ServerProcess
 
@@ -90,9 +92,8 @@ def idle(server: ServerProcess) -> str:
 def show(what: str, rows: list[tuple[float, ...]], base: list[tuple[float, ...]]) -> None:
     for name, place in (("throughput", 0), ("p99", 1), ("processor time per request", 2)):
         ratios = [row[place] / other[place] for row, other in zip(rows, base, strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4)
         median, alone = (statistics.median(row[place] for row in some) for some in (rows, base))
-        print(f"{what}: {name} {middle:.2f} ({low:.2f}..{high:.2f}) of alone, medians {median:.1f} and {alone:.1f}")
+        print(f"{what}: {name} {ratio(spread(ratios))} of alone, medians {median:.1f} and {alone:.1f}")
 
 
 def serve(folder: Path, model: Path, names: tuple[str, ...], plugin_config: dict[str, str]) -> ServerProcess:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from ovserve.bench.cells import rate, ratio
+from ovserve.bench.summary import spread
 from server_process import ServerProcess
 
 OURS = "default"
@@ -65,18 +67,13 @@ def main(model: str, seconds: float = 3, slices: int = 5, batch: int = 0) -> Non
         server.stop()
     for clients, rows in found.items():
         for name, measured in rows.items():
-            rates = [rate for rate, _ in measured]
-            ratios = [ours / rate for (ours, _), rate in zip(rows[OURS], rates, strict=True)]
+            rates = [per_s for per_s, _ in measured]
+            ratios = [ours / per_s for (ours, _), per_s in zip(rows[OURS], rates, strict=True)]
             median_ms = statistics.median(ms for _, ms in measured)
             print(
-                f"{clients} clients, {name:10} {quartiles(rates, 1)} requests/s, median {median_ms:.2f} ms; "
-                f"{OURS} / it {quartiles(ratios, 2)}"
+                f"{clients} clients, {name:10} {rate(spread(rates))} requests/s, median {median_ms:.2f} ms; "
+                f"{OURS} / it {ratio(spread(ratios))}"
             )
-
-
-def quartiles(values: list[float], digits: int) -> str:
-    low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:.{digits}f} ({low:.{digits}f}..{high:.{digits}f})"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@
 The models are small ones of our own. Noticed means: from the last byte copied to the first right answer.
 """
 
-import statistics
 import sys
 import tempfile
 import time
@@ -18,6 +17,8 @@ import numpy as np
 import small_models
 from ovclient import Client, OVClientError
 from ovserve.bench import cpu
+from ovserve.bench.cells import ratio
+from ovserve.bench.summary import spread
 from server_process import ServerProcess
 
 IDLE_S = 10
@@ -54,10 +55,7 @@ def main(models: int = 200, new: int = 10) -> None:
                         time.sleep(0.01)
                     noticed_s.append(time.monotonic() - copied_s)
             server.stop()
-            low, middle, high = statistics.quantiles(noticed_s, n=4)
-            print(
-                f"{mode}: a new model answers after {middle:.2f} s ({low:.2f}..{high:.2f}), {max(noticed_s):.2f} at most"
-            )
+            print(f"{mode}: a new model answers after {ratio(spread(noticed_s))} s, {max(noticed_s):.2f} at most")
 
 
 if __name__ == "__main__":

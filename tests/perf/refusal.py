@@ -5,7 +5,6 @@
 Serves a slow model with two slots and a queue of 200, fills both, and prints medians, quartiles and maxima in ms.
 """
 
-import statistics
 import sys
 import tempfile
 import time
@@ -20,6 +19,8 @@ from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as pb_grpc
 
 import small_models
+from ovserve.bench.cells import ratio
+from ovserve.bench.summary import spread
 from server_process import ServerProcess
 
 SLOTS, QUEUE = 2, 200
@@ -42,10 +43,7 @@ def timed(call: Callable[[], object], count: int) -> list[float]:
 
 
 def print_times(what: str, times_ms: list[float]) -> None:
-    low, middle, high = statistics.quantiles(times_ms, n=4)
-    print(
-        f"{what}: median {middle:.2f} ms ({low:.2f}..{high:.2f}), longest {max(times_ms):.2f} ms, {len(times_ms)} times"
-    )
+    print(f"{what}: median {ratio(spread(times_ms))} ms, longest {max(times_ms):.2f} ms, {len(times_ms)} times")
 
 
 def main(count: int = 200) -> None:

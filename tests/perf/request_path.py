@@ -33,6 +33,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tritonclient.grpc import service_pb2 as pb
 
 import small_models
+from ovserve.bench.cells import ratio
+from ovserve.bench.summary import spread
 from ovserve.config.settings import Settings
 from ovserve.core import compose
 from ovserve.freed_memory import keep_freed_memory
@@ -151,10 +153,10 @@ def compare(name: str, handler: Callable[[], object], threads: int, rounds: int)
     measured(alone, threads, count)
     found = [(measured(handler, threads, count), measured(alone, threads, count)) for _ in range(rounds)]
     ours, limit = ([statistics.median(times) for times in zip(*side, strict=True)] for side in zip(*found, strict=True))
-    low, ratio, high = statistics.quantiles([one[1] / other[1] for one, other in found], n=4)
+    against = spread([one[1] / other[1] for one, other in found])
     print(
         f"{name}, {threads} threads: handler wall {ours[0]:.1f} us, CPU {ours[1]:.1f} us; "
-        f"bare wall {limit[0]:.1f} us, CPU {limit[1]:.1f} us; CPU {ratio:.2f} ({low:.2f}..{high:.2f})"
+        f"bare wall {limit[0]:.1f} us, CPU {limit[1]:.1f} us; CPU {ratio(against)}"
     )
 
 

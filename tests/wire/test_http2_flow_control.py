@@ -1,9 +1,11 @@
 """Windows, in both directions (RFC 9113, 5.2 and 6.9)."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
 
+from grpc_door import GrpcDoor
 from http2_calls import CALL, GOOD, OK, assert_good, assert_serves, assert_well, call, large
 from http2_peer import (
     DATA,
@@ -193,13 +195,18 @@ def test_a_connections_window_grown_by_nothing_ends_it(address: str) -> None:
 # What the server receives
 
 
+def may_send(peer: Peer, stream: int) -> int:
+    """Count the bytes of DATA that a call may have sent, of what a connection allows each of its calls and this one."""
+    return peer.theirs.get(INITIAL_WINDOW_SIZE, FIRST_WINDOW) + peer.granted.get(stream, 0)
+
+
 def send_politely(peer: Peer, stream: int, content: bytes, frame_size: int = 16384) -> None:
     """Send DATA as the server's windows allow, and wait where they do not."""
-    first, sent = peer.theirs.get(INITIAL_WINDOW_SIZE, FIRST_WINDOW), 0
+    sent = 0
     while sent < len(content):
         piece = content[sent : sent + frame_size]
         needed = sent + len(piece)
-        peer.wait(lambda needed=needed: needed <= first + peer.granted.get(stream, 0))
+        peer.wait(lambda needed=needed: needed <= may_send(peer, stream))
         sent = needed
         peer.send(data(stream, piece, ends=sent == len(content)))
 
@@ -215,6 +222,32 @@ def test_a_large_message_is_let_in(address: str) -> None:
             assert len(peer.stream(stream).messages[0]) > 12_000_000
 
 
+def test_after_a_large_message_others_like_it_are_let_in_at_once(address: str) -> None:
+    content = message(large(1_000_000))
+    with Peer(address, {INITIAL_WINDOW_SIZE: LARGEST_WINDOW}) as peer:
+        peer.send(window_update(0, LARGEST_WINDOW - FIRST_WINDOW))
+        peer.wait(lambda: peer.acknowledged)
+        before, early = peer.theirs[INITIAL_WINDOW_SIZE], peer.open(CALL)
+        assert before < len(content)
+        send_politely(peer, stream := peer.open(CALL), content)
+        assert peer.wait_end(stream).status == OK
+        assert peer.theirs[INITIAL_WINDOW_SIZE] >= len(content)
+        for stream in (early, peer.open(CALL)):  # a window that grows does so for calls that are open
+            for at in range(0, len(content), 16384):
+                peer.send(data(stream, content[at : at + 16384], ends=at + 16384 >= len(content)))
+            assert peer.wait_end(stream).status == OK
+            assert stream not in peer.granted
+
+
+def test_the_window_grows_to_16_mib_at_most(open_door: Callable[..., GrpcDoor]) -> None:
+    with Peer(open_door(message_bytes=32 << 20).address, {INITIAL_WINDOW_SIZE: LARGEST_WINDOW}) as peer:
+        peer.send(window_update(0, LARGEST_WINDOW - FIRST_WINDOW))
+        peer.wait(lambda: peer.acknowledged)
+        send_politely(peer, stream := peer.open(CALL), message(large(5_000_000)))
+        assert peer.wait_end(stream).status == OK
+        assert peer.theirs[INITIAL_WINDOW_SIZE] == 16 << 20
+
+
 def test_padding_counts_and_is_given_back(address: str) -> None:
     with Peer(address) as peer:
         peer.wait(lambda: peer.acknowledged)
@@ -223,10 +256,9 @@ def test_padding_counts_and_is_given_back(address: str) -> None:
         peer.send(padded)
         only = frame(DATA, b"\xff" + bytes(255), flags=PADDED, stream=stream)
         sent = 257
-        first = peer.theirs.get(INITIAL_WINDOW_SIZE, FIRST_WINDOW)
         for _ in range(9000):
             sent += 256
-            peer.wait(lambda: sent <= first + peer.granted.get(stream, 0))  # noqa: B023 - it is called at once
+            peer.wait(lambda: sent <= may_send(peer, stream))  # noqa: B023 - it is called at once
             peer.send(only)
         peer.send(data(stream, GOOD[1:], ends=True))
         assert_good(peer.wait_end(stream))
@@ -237,7 +269,7 @@ def test_a_client_that_sends_more_than_it_may_is_stopped_or_served(address: str)
         peer.wait(lambda: peer.acknowledged)
         stream = peer.open(CALL)
         peer.send(data(stream, GOOD))
-        excess = peer.theirs.get(INITIAL_WINDOW_SIZE, FIRST_WINDOW) + (1 << 20)
+        excess = may_send(peer, stream) + (1 << 20)
         peer.send_until_refused(*(data(stream, bytes(16384)) for _ in range(excess // 16384)))
         while not peer.stream(stream).over and not peer.goaways and peer.read_frame():
             pass

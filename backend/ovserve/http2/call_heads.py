@@ -11,7 +11,6 @@ from ovserve.http2.frames import ConnectionFault, Fault, StreamFault
 from ovserve.http2.head import Head
 from ovserve.http2.header_blocks import RequestHeads
 from ovserve.http2.inbox import ENCODINGS, Inbox
-from ovserve.http2.messages import FIRST_BYTES
 from ovserve.http2.methods import Method, Streaming, Unary
 from ovserve.http2.patience import Patience
 from ovserve.http2.status import Refused
@@ -113,7 +112,7 @@ class CallHeads:
     def _call(self, stream: int, head: Head, method: Method) -> Call:
         inbox = Inbox(self._limits.message_bytes, head.encoding)
         call = Call(self._connection, stream, head, method, inbox)
-        call.granted, call.window = FIRST_BYTES, self._connection.outbox.call_window
+        call.granted, call.window = self._messages.first_bytes, self._connection.outbox.call_window
         return call
 
     def _check_room(self, head: Head, unsent_bytes: int) -> None:

@@ -15,7 +15,7 @@ from ovserve.http2.frame_reader import FrameReader
 from ovserve.http2.frames import ConnectionFault, Fault
 from ovserve.http2.held_refusals import HeldRefusals
 from ovserve.http2.limits import Limits
-from ovserve.http2.messages import FIRST_BYTES, Messages
+from ovserve.http2.messages import Messages
 from ovserve.http2.methods import Method, Work
 from ovserve.http2.open_calls import OpenCalls
 from ovserve.http2.outbox import Outbox
@@ -155,7 +155,7 @@ class Connection:
     def greet(self) -> None:
         ours = {
             frames.MAX_CONCURRENT_STREAMS: self.limits.streams,
-            frames.INITIAL_WINDOW_SIZE: FIRST_BYTES,
+            frames.INITIAL_WINDOW_SIZE: self.messages.first_bytes,
             frames.MAX_FRAME_SIZE: frames.MOST_FRAME_SIZE,
             frames.MAX_HEADER_LIST_SIZE: self.limits.metadata_bytes,
         }

@@ -10,15 +10,17 @@ from ovserve.http2.call import Call
 from ovserve.http2.ends import Ends
 from ovserve.http2.frames import ConnectionFault, Fault
 from ovserve.http2.held_refusals import HeldRefusals
-from ovserve.http2.inbox import Message
+from ovserve.http2.inbox import PREFIX_BYTES, Message
 from ovserve.http2.methods import Method, Work
 from ovserve.http2.open_calls import OpenCalls
 from ovserve.http2.outbox import Outbox
 from ovserve.http2.status import Refused
 from ovserve.http2.unary import UnaryWork
 
-# What a client may send of a message before we know how long it is. A message that is longer is let in at once, whole.
-FIRST_BYTES = 2 << 20
+# What a client may send of a message before we know how long it is. A message that is longer is let in at once, whole;
+_FIRST_BYTES = 2 << 20
+# and messages as long as that one, up to so much, need not wait to be let in from then on.
+_MOST_FIRST_BYTES = 16 << 20
 
 
 class Messages:
@@ -41,6 +43,7 @@ class Messages:
         self._refusals = refusals
         self._work = work
         self._window = frames.MOST_WINDOW
+        self.first_bytes = _FIRST_BYTES
 
     # What is read
 
@@ -126,15 +129,29 @@ class Messages:
             except Refused as refused:
                 call.finish(refused.code, refused.details)
                 return
-        if not call.is_paused and (call.granted < missing or call.granted < FIRST_BYTES // 2):
+            self._expect_more_like(call)
+        # Behind a message of a unary call nothing comes; of a stream's messages none is to wait for us.
+        least = missing if missing and call.sink is None else max(missing, self.first_bytes // 2)
+        if call.granted < least and not call.is_paused:
             with self._lock:
                 self._grant(call)
 
     def _grant(self, call: Call) -> None:
-        wanted = max(FIRST_BYTES, call.inbox.missing)
-        if wanted > call.granted and not call.over and not call.remote_ended:
-            self._outbox.emit([frames.window_update(call.stream, wanted - call.granted)])
-            call.granted = wanted
+        wanted = max(self.first_bytes, call.inbox.missing)
+        increment = wanted - call.granted
+        if increment > 0 and not call.over and not call.remote_ended:
+            call.granted = wanted  # beforehand, as the client may use it before `emit` returns
+            self._outbox.emit([frames.window_update(call.stream, increment)])
+
+    def _expect_more_like(self, call: Call) -> None:
+        """Have messages as long as this one sent without a wait for our word (RFC 9113, section 6.9.2)."""
+        wanted = min(_whole_mib(PREFIX_BYTES + call.begun), _MOST_FIRST_BYTES)
+        if wanted > self.first_bytes:
+            with self._lock:
+                for other in self._calls:
+                    other.granted += wanted - self.first_bytes
+                self.first_bytes = wanted
+                self._outbox.emit([frames.settings({frames.INITIAL_WINDOW_SIZE: wanted})])
 
     def resume(self, call: Call) -> None:
         """Let a client send that was made to pause."""
@@ -142,6 +159,10 @@ class Messages:
             if call.is_paused:
                 call.is_paused = False
                 self._grant(call)
+
+
+def _whole_mib(size: int) -> int:
+    return -(-size >> 20) << 20
 
 
 def _one_message() -> Refused:
