@@ -3,6 +3,9 @@
 One thread leads: it waits for what comes. With a call to answer it lets another lead and answers the call itself, so
 that a call is not handed from one thread to the next. Quick calls it answers while it leads: threads that run at the
 same time cost more than they win there. So many calls that none would be left to lead are handed to other threads.
+
+A thread that has answered a call that was not quick stands by: it waits for what comes too. So the next leader that has
+such a call need wake nobody to lead.
 """
 
 import os
@@ -38,12 +41,14 @@ class Pollers:
         self._lock = threading.Lock()
         self._is_stopped = False
         self._wake = -1
-        self._lead = threading.Lock()
+        self._lead = threading.Lock()  # held for whoever leads
+        self._leader = 0
+        self._is_leader_waiting = False
+        self._standby = 0  # the thread that waits beside the leader
         self._ready: deque[tuple[int, int]] = deque()  # what came and has not been looked after; the leader's
         self._following = 0
         self._started = 0
         self._names = 0
-        self._leader = 0
         self.others = HandlerThreads("grpc-answer")
         self._turns = Turns(self.others, partial(self.let_lead, anyhow=True))
 
@@ -91,17 +96,18 @@ class Pollers:
         """Have a connection looked after; under its lock."""
         self._epoll.modify(connection.wire.fileno(), _READ | select.EPOLLOUT if to_write else _READ)
 
-    # Leading: one thread waits for what comes, the others wait to lead
+    # Leading: one thread waits for what comes, another stands by, the others wait to lead
 
     def _work(self) -> None:
         me = threading.get_ident()
         while True:
-            self._lead.acquire()
-            with self._lock:
-                self._following -= 1
-                self._leader = me
+            if not self._stands_by(me):
+                self._lead.acquire()
+                with self._lock:
+                    self._following -= 1
+                    self._leader = me
             while self._leader == me and not self._is_stopped:
-                self._look_after_next()
+                self._look_after_next(me)
             with self._lock:
                 leads = self._leader == me
                 ends = self._is_stopped or self._following >= _MOST_FOLLOWERS
@@ -115,9 +121,36 @@ class Pollers:
             if ends:
                 return
 
-    def _look_after_next(self) -> None:
-        if not self._ready:
-            self._ready.extend(self._epoll.poll(maxevents=_EVENTS))
+    def _stands_by(self, me: int) -> bool:
+        """Wait for what comes beside the leader, where nobody does; tell whether this thread leads afterwards."""
+        with self._lock:
+            if self._standby or not self._leader or self._is_stopped:
+                return False
+            self._standby = me
+            self._following -= 1
+        self._poll(me)
+        with self._lock:
+            leads = self._leader == me
+            self._following += not leads
+        return leads
+
+    def _poll(self, me: int) -> None:
+        """Wait for what comes. Whoever is woken leads, unless the leader is busy: that one will look after it."""
+        events = self._epoll.poll(maxevents=_EVENTS)
+        with self._lock:
+            if self._standby == me:
+                self._standby = 0
+                if self._is_leader_waiting:
+                    self._standby, self._leader = self._leader, me
+            if self._leader == me:
+                self._is_leader_waiting = False
+            self._ready.extend(events)
+
+    def _look_after_next(self, me: int) -> None:
+        with self._lock:
+            self._is_leader_waiting = waits = not self._ready
+        if waits:
+            self._poll(me)
             return
         try:
             self._look_after(*self._ready.popleft())
@@ -131,6 +164,10 @@ class Pollers:
         """
         with self._lock:
             if self._leader != (thread or threading.get_ident()):
+                return True
+            if self._standby and not self._ready:  # it waits, and would not see what is ready
+                self._leader, self._standby = self._standby, 0
+                self._is_leader_waiting = True
                 return True
             if not self._following:
                 if self._started >= _MOST_THREADS and not anyhow:
