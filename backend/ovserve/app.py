@@ -185,7 +185,8 @@ def _drain(core: Core, doors: Sequence[_Door]) -> None:
     if core.spans is not None:
         core.spans.close(min(_LAST_SPANS_S, max(_LAST_ANSWERS_S, grace_s - (time.monotonic() - started_s))))
     totals = core.totals
-    logger.info("stopped", requests=totals.accepted, answered=totals.answered)
+    failed = totals.accepted - totals.answered
+    logger.info("stopped", requests=totals.accepted, answered=totals.answered, failed=failed)
     if not drained:
         logger.warning("requests were still running and will not be answered", exit_timeout_secs=grace_s)
         _leave()

@@ -63,6 +63,19 @@ def test_a_signal_ends_the_server_with_exit_code_0(serve: Serve, tmp_path: Path,
     assert "Traceback" not in server.log
 
 
+def test_the_last_line_counts_what_was_answered_and_what_failed(serve: Serve, tmp_path: Path) -> None:
+    small_models.save(small_models.add_one([1]), tmp_path / "m" / "1")
+    server = serve("--model_repository", str(tmp_path), "--log_format", "json")
+    with triton.InferenceServerClient(server.address) as client:
+        client.infer("m", [input_maker("x", [1])()])
+        for _ in range(2):
+            with pytest.raises(triton.InferenceServerException):
+                client.infer("m", [input_maker("x", [7])()])
+    assert server.stop(signal.SIGTERM) == 0
+    last = json.loads(server.log.splitlines()[-1])
+    assert (last["event"], last["requests"], last["answered"], last["failed"]) == ("stopped", 3, 1, 2)
+
+
 def input_maker(name: str, shape: list[int]) -> Callable[[], triton.InferInput]:
     x = np.ones(shape, np.float32)
 
