@@ -4,8 +4,8 @@ One thread leads: it waits for what comes. With a call to answer it lets another
 that a call is not handed from one thread to the next. Quick calls it answers while it leads: threads that run at the
 same time cost more than they win there. So many calls that none would be left to lead are handed to other threads.
 
-A thread that has answered a call that was not quick stands by: it waits for what comes too. So the next leader that has
-such a call need wake nobody to lead.
+Where calls are long, a thread that has answered one stands by: it waits for what comes too. So the next leader that has
+such a call need wake nobody to lead. Where calls are short, it would be woken while the leader answers the last one.
 """
 
 import os
@@ -26,6 +26,7 @@ _READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
 _MOST_THREADS = 16
 _MOST_FOLLOWERS = 8
 _EVENTS = 16
+_LONG_S = 0.001  # of a call, so that a thread stands by
 
 logger = get_logger("ovserve.grpc")
 
@@ -45,6 +46,7 @@ class Pollers:
         self._leader = 0
         self._is_leader_waiting = False
         self._standby = 0  # the thread that waits beside the leader
+        self._are_calls_long = False
         self._ready: deque[tuple[int, int]] = deque()  # what came and has not been looked after; the leader's
         self._following = 0
         self._started = 0
@@ -122,9 +124,9 @@ class Pollers:
                 return
 
     def _stands_by(self, me: int) -> bool:
-        """Wait for what comes beside the leader, where nobody does; tell whether this thread leads afterwards."""
+        """Wait for what comes beside the leader, if that is of use; tell whether this thread leads afterwards."""
         with self._lock:
-            if self._standby or not self._leader or self._is_stopped:
+            if self._standby or not self._leader or self._is_stopped or not self._are_calls_long:
                 return False
             self._standby = me
             self._following -= 1
@@ -231,7 +233,9 @@ class Pollers:
         if self.let_lead():
             begun = perf_counter()
             last()
-            note_pace(connection, perf_counter() - begun)
+            took_s = perf_counter() - begun
+            note_pace(connection, took_s)
+            self._are_calls_long = took_s >= _LONG_S
         else:
             self.others.submit(last)
 
