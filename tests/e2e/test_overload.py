@@ -112,10 +112,11 @@ def test_cancelled_requests_leave_the_queue(start: StartSlow, connect: Connect) 
 
 
 def test_expired_requests_leave_the_queue(start: StartSlow, connect: Connect) -> None:
-    stub = connect(start(3))
+    stub = connect(start(6))
     held = hold_all_slots(stub, 3000)
-    expired = [stub.ModelInfer.future(rounds(1), timeout=0.05) for _ in range(3)]
-    assert codes(expired) == [EXPIRED] * 3
+    for _ in range(2):  # with one of `hold_all_slots`, more than may wait; a client may know it before the server does
+        expired = [stub.ModelInfer.future(rounds(1), timeout=0.05) for _ in range(3)]
+        assert codes(expired) == [EXPIRED] * 3
     admitted = [stub.ModelInfer.future(rounds(1), timeout=30) for _ in range(3)]
     assert not any(call.done() for call in held)
     assert codes(admitted) == [OK] * 3
