@@ -31,10 +31,14 @@ COUNT = 100_000  # numbers of a large call, four bytes each
 
 def ask_large(peer: Peer, count: int = COUNT) -> int:
     stream = peer.open(CALL)
-    content = message(large(count))
+    send_at_once(peer, stream, message(large(count)))
+    return stream
+
+
+def send_at_once(peer: Peer, stream: int, content: bytes) -> None:
+    """Send DATA to a call's end, whatever the server's windows allow."""
     pieces = [content[at : at + 16384] for at in range(0, len(content), 16384)]
     peer.send(*(data(stream, piece, ends=piece is pieces[-1]) for piece in pieces))
-    return stream
 
 
 def got(peer: Peer, stream: int) -> int:
@@ -233,8 +237,7 @@ def test_after_a_large_message_others_like_it_are_let_in_at_once(address: str) -
         assert peer.wait_end(stream).status == OK
         assert peer.theirs[INITIAL_WINDOW_SIZE] >= len(content)
         for stream in (early, peer.open(CALL)):  # a window that grows does so for calls that are open
-            for at in range(0, len(content), 16384):
-                peer.send(data(stream, content[at : at + 16384], ends=at + 16384 >= len(content)))
+            send_at_once(peer, stream, content)
             assert peer.wait_end(stream).status == OK
             assert stream not in peer.granted
 
@@ -258,7 +261,7 @@ def test_padding_counts_and_is_given_back(address: str) -> None:
         sent = 257
         for _ in range(9000):
             sent += 256
-            peer.wait(lambda: sent <= may_send(peer, stream))  # noqa: B023 - it is called at once
+            peer.wait(lambda needed=sent: needed <= may_send(peer, stream))
             peer.send(only)
         peer.send(data(stream, GOOD[1:], ends=True))
         assert_good(peer.wait_end(stream))
@@ -286,7 +289,7 @@ def test_bytes_of_calls_that_were_reset_are_given_back(address: str) -> None:
             stream = peer.open(CALL)
             for _ in range(3):
                 sent += 16384
-                peer.wait(lambda: sent <= FIRST_WINDOW + peer.granted.get(0, 0))  # noqa: B023 - it is called at once
+                peer.wait(lambda needed=sent: needed <= FIRST_WINDOW + peer.granted.get(0, 0))
                 peer.send(data(stream, message(large(50_000))[:16384]))
             peer.send(reset(stream))
         assert_well(peer)

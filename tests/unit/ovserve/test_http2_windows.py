@@ -17,7 +17,7 @@ from ovserve.http2.methods import Unary
 from ovserve.http2.open_calls import OpenCalls
 from ovserve.http2.outbox import Outbox
 from ovserve.http2.patience import Patience
-from ovserve.http2.wire import Buffer, PlainWire
+from ovserve.http2.wire import Buffer, Wire
 
 MIB = 1 << 20
 
@@ -52,7 +52,7 @@ def calls(lock: threading.Lock) -> OpenCalls:
 
 @pytest.fixture
 def messages(wire: QuickWire, lock: threading.Lock, calls: OpenCalls) -> Messages:
-    outbox = Outbox(cast("PlainWire", wire), lock, calls.forget, lambda: None)
+    outbox = Outbox(cast("Wire", wire), lock, calls.forget, lambda: None)
     ends = Ends(lock, calls, outbox, Patience())
     return Messages(lock, calls, outbox, ends, HeldRefusals(ends), work=lambda _method, _work: None)
 
