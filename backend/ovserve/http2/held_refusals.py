@@ -12,7 +12,7 @@ _MOST_BODY_BYTES = 1 << 20  # passed over, and within what a call may send at fi
 _MOST_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Held:
     block: bytes
     least_granted: int  # of the call, which is less when much of the body has come
@@ -35,6 +35,11 @@ class HeldRefusals:
         call.over = True
         call.add_callback(partial(self._forget, call))
         self._held[call] = _Held(block, call.granted - _MOST_BODY_BYTES, monotonic())
+
+    def widened(self, increment: int) -> None:
+        """Know that each call may send so much more, which is no reason to wait for more of a body."""
+        for held in list(self._held.values()):
+            held.least_granted += increment
 
     def data_ended(self, call: Call) -> None:
         """Know that a frame of a call's body has come."""

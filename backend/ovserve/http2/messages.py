@@ -146,10 +146,12 @@ class Messages:
     def _expect_more_like(self, call: Call) -> None:
         """Have messages as long as this one sent without a wait for our word (RFC 9113, section 6.9.2)."""
         wanted = min(_whole_mib(PREFIX_BYTES + call.begun), _MOST_FIRST_BYTES)
-        if wanted > self.first_bytes:
+        increment = wanted - self.first_bytes
+        if increment > 0:
             with self._lock:
                 for other in self._calls:
-                    other.granted += wanted - self.first_bytes
+                    other.granted += increment
+                self._refusals.widened(increment)
                 self.first_bytes = wanted
                 self._outbox.emit([frames.settings({frames.INITIAL_WINDOW_SIZE: wanted})])
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -51,26 +52,49 @@ def calls(lock: threading.Lock) -> OpenCalls:
 
 
 @pytest.fixture
-def messages(wire: QuickWire, lock: threading.Lock, calls: OpenCalls) -> Messages:
-    outbox = Outbox(cast("Wire", wire), lock, calls.forget, lambda: None)
-    ends = Ends(lock, calls, outbox, Patience())
-    return Messages(lock, calls, outbox, ends, HeldRefusals(ends), work=lambda _method, _work: None)
+def outbox(wire: QuickWire, lock: threading.Lock, calls: OpenCalls) -> Outbox:
+    return Outbox(cast("Wire", wire), lock, calls.forget, lambda: None)
+
+
+@pytest.fixture
+def ends(lock: threading.Lock, calls: OpenCalls, outbox: Outbox) -> Ends:
+    return Ends(lock, calls, outbox, Patience())
+
+
+@pytest.fixture
+def refusals(ends: Ends) -> HeldRefusals:
+    return HeldRefusals(ends)
+
+
+@pytest.fixture
+def messages(lock: threading.Lock, calls: OpenCalls, outbox: Outbox, ends: Ends, refusals: HeldRefusals) -> Messages:
+    return Messages(lock, calls, outbox, ends, refusals, work=lambda _method, _work: None)
 
 
 @pytest.fixture
 def call(messages: Messages, wire: QuickWire, calls: OpenCalls) -> Call:
+    wire.call = call = begun(1, messages, calls)
+    return call
+
+
+def begun(stream: int, messages: Messages, calls: OpenCalls) -> Call:
     head = Head("/test/Echo", None, "identity", (), None, 0)
     method = Unary(lambda message, _call: bytes(message))
-    wire.call = call = Call(cast("Connection", None), 1, head, method, Inbox(64 * MIB, "identity"))
+    call = Call(
+        cast("Connection", SimpleNamespace(lock=threading.Lock())), stream, head, method, Inbox(64 * MIB, "identity")
+    )
     call.granted = messages.first_bytes
     calls.add(call)
     return call
 
 
-def test_the_rest_of_a_message(messages: Messages, call: Call, wire: QuickWire) -> None:
-    prefix = b"\0" + (20 * MIB).to_bytes(4)
-    messages.data(call, prefix, 0, PREFIX_BYTES)
+def send_prefix(messages: Messages, call: Call, size: int) -> None:
+    messages.data(call, b"\0" + size.to_bytes(4), 0, PREFIX_BYTES)
     messages.data_ends(call, ends=False)
+
+
+def test_the_rest_of_a_message(messages: Messages, call: Call, wire: QuickWire) -> None:
+    send_prefix(messages, call, 20 * MIB)
     assert wire.granted == [16 * MIB, 20 * MIB]
 
 
@@ -78,3 +102,14 @@ def test_the_next_messages_of_a_call_that_was_made_to_pause(messages: Messages, 
     call.granted, call.is_paused = 0, True
     messages.resume(call)
     assert wire.granted == [messages.first_bytes]
+
+
+def test_a_refusal_waits_for_no_more_of_a_body_when_windows_grow(
+    messages: Messages, refusals: HeldRefusals, call: Call, calls: OpenCalls
+) -> None:
+    refused = begun(3, messages, calls)
+    refusals.hold(refused, b"")
+    send_prefix(messages, call, 20 * MIB)
+    assert messages.data_begins(3, MIB + 1) is refused
+    messages.data_ends(refused, ends=False)
+    assert refused.ended
