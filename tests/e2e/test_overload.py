@@ -52,21 +52,26 @@ def connect() -> Iterator[Callable[[ServerProcess], pb_grpc.GRPCInferenceService
 Connect = Callable[[ServerProcess], pb_grpc.GRPCInferenceServiceStub]
 
 
-def rounds(count: int) -> pb.ModelInferRequest:
-    """A request that takes about `count` times half a millisecond."""
+def rounds(count: int, timeout_s: float | None = None) -> pb.ModelInferRequest:
+    """A request that takes about `count` times half a millisecond; the server gives up waiting after `timeout_s`.
+
+    A client that gives up by itself knows it before the server does.
+    """
     request = pb.ModelInferRequest(model_name="slow")
     request.inputs.add(name="n", datatype="INT64", shape=[])
     request.raw_input_contents.append(np.int64(count).tobytes())
+    if timeout_s is not None:
+        request.parameters["timeout"].int64_param = int(timeout_s * 1e6)
     return request
 
 
 def hold_all_slots(stub: pb_grpc.GRPCInferenceServiceStub, count: int) -> list[grpc.Future]:
     """Occupy both slots for `count` rounds; when this returns, whoever comes next has to wait."""
-    held = [stub.ModelInfer.future(rounds(count)) for _ in range(SLOTS)]
     while True:
-        probe = stub.ModelInfer.future(rounds(1), timeout=0.3)
-        if probe.code() is EXPIRED:
+        held = [stub.ModelInfer.future(rounds(count)) for _ in range(SLOTS)]
+        if stub.ModelInfer.future(rounds(1, 0.3)).code() is EXPIRED:
             return held
+        assert codes(held) == [OK] * SLOTS  # it has overtaken one of them
 
 
 def codes(calls: list[grpc.Future]) -> list[grpc.StatusCode]:
@@ -114,7 +119,7 @@ def test_cancelled_requests_leave_the_queue(start: StartSlow, connect: Connect) 
 def test_expired_requests_leave_the_queue(start: StartSlow, connect: Connect) -> None:
     stub = connect(start(6))
     held = hold_all_slots(stub, 3000)
-    for _ in range(2):  # with one of `hold_all_slots`, more than may wait; a client may know it before the server does
+    for _ in range(2):  # with those admitted, more than may wait; a client may know it before the server does
         expired = [stub.ModelInfer.future(rounds(1), timeout=0.05) for _ in range(3)]
         assert codes(expired) == [EXPIRED] * 3
     admitted = [stub.ModelInfer.future(rounds(1), timeout=30) for _ in range(3)]

@@ -4,11 +4,11 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import watchfiles
 
 from ovserve.observability.logs import get_logger
+from ovserve.repository.identities import Identities, identities
 
 # File systems of this machine's own kernel tell of every change. Overlays hide what happens in their lower layers, and
 # network mounts what others do.
@@ -18,9 +18,6 @@ _MOUNTS = Path("/proc/self/mountinfo")
 _DEBOUNCE_MS = 200
 _STEP_MS = 50
 _LOOK_AFTER_MS = 1000
-
-# Device and inode of each path; None for one that is not there.
-Identities: TypeAlias = dict[Path, tuple[int, int] | None]
 
 logger = get_logger("ovserve.repository")
 
@@ -49,7 +46,7 @@ class Watcher:
         try:
             before = None
             while not self._stopped.is_set():
-                now = _identities(self._paths())
+                now = identities(self._paths())
                 if before is not None and before != now:
                     self._on_change()
                 self._watch(now)
@@ -80,7 +77,7 @@ class Watcher:
             if changes or not is_armed:
                 self._on_change()
             is_armed = True
-            if _identities(self._paths()) != before:
+            if identities(self._paths()) != before:
                 return
 
 
@@ -104,15 +101,3 @@ def _unescaped(path: str) -> str:
     for escape, character in ((r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", "\\")):
         path = path.replace(escape, character)
     return path
-
-
-def _identities(paths: Sequence[Path]) -> Identities:
-    found: Identities = {}
-    for path in paths:
-        try:
-            status = path.stat()
-        except OSError:
-            found[path] = None
-            continue
-        found[path] = (status.st_dev, status.st_ino)
-    return found

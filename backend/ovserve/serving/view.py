@@ -5,11 +5,13 @@ from dataclasses import replace
 
 from ovserve.errors import LoadFailed, Unreadable
 from ovserve.observability.logs import get_logger
+from ovserve.repository.identities import identities
 from ovserve.repository.look import SeenModel, look
 from ovserve.repository.source import Configured, Source
 from ovserve.serving.load_request import Request
 
 ALL = "*"
+_MOST_LOOKS = 5
 
 logger = get_logger("ovserve.repository")
 
@@ -37,13 +39,7 @@ class View:
     def look(self, asked: Sequence[Request], pending: Sequence[Request]) -> None:
         """Look anew; `asked` are the requests that are new, `pending` all that are not answered yet."""
         try:
-            found = self._source.configured()
-            fresh = self._fresh(asked, pending, found)
-            configured = found if fresh is None else self._only_chosen(found, fresh)
-            seen = self._look_at(configured, fresh)
-            if any(model.error is not None for model in seen.values()):
-                # A repository that goes away between the two looks must not look like one whose models are gone.
-                self._source.configured()
+            configured, seen = self._seen_in_one_place(asked, pending)
         except LoadFailed as error:
             if str(self.lost) != str(error):
                 logger.warning("the repository cannot be looked at, what is served stays", cause=str(error))
@@ -53,6 +49,21 @@ class View:
         if not self.follows:
             configured, seen = self._with_what_served(configured, seen)
         self.configured, self.seen = configured, seen
+
+    def _seen_in_one_place(
+        self, asked: Sequence[Request], pending: Sequence[Request]
+    ) -> tuple[Configured, dict[str, SeenModel]]:
+        """Look, and again where a repository was moved meanwhile: it must not seem to be one whose models are gone."""
+        for _ in range(_MOST_LOOKS):
+            before = identities(self._source.paths)
+            found = self._source.configured()
+            fresh = self._fresh(asked, pending, found)
+            configured = found if fresh is None else self._only_chosen(found, fresh)
+            seen = self._look_at(configured, fresh)
+            after = identities(self._source.paths)
+            if all(after[path] == before[path] for path in before.keys() & after.keys()):
+                break
+        return configured, seen
 
     def _with_what_served(
         self, configured: Configured, seen: Mapping[str, SeenModel]

@@ -214,11 +214,34 @@ def test_an_unreadable_repository_changes_nothing_and_is_told_once(
 ) -> None:
     house.write("one")
     house.settle()
-    house.root.rename(house.root.with_name("away"))
+    house.root.rename(house.root.with_name(f"{house.root.name}_away"))
     house.settle()
     house.settle()
     assert house.text() == "one"
     assert caplog.text.count("the repository cannot be looked at") == 1
+
+
+@pytest.mark.parametrize("comes_back", [False, True], ids=["gone", "another in its place"])
+def test_a_repository_that_is_moved_while_it_is_listed_loses_no_model(
+    house: House, monkeypatch: pytest.MonkeyPatch, comes_back: bool
+) -> None:
+    house.write("one")
+    house.settle()
+    away, listed = house.root.with_name(f"{house.root.name}_away"), Path.iterdir
+
+    def moved_meanwhile(folder: Path) -> Iterator[Path]:
+        found = list(listed(folder))
+        if folder == house.root and not away.exists():
+            folder.rename(away)
+            if comes_back:
+                house.write("one")
+        return iter(found)
+
+    served = house.registry.find("m")
+    monkeypatch.setattr(Path, "iterdir", moved_meanwhile)
+    house.reconciler.step()
+    assert away.exists()
+    assert house.registry.find("m") is served
 
 
 def test_an_emptied_model_is_retired_and_says_why(house: House) -> None:
