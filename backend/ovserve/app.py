@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
+from ovserve.bus_errors import BUS_ERRORS
 from ovserve.config.settings import Settings
 from ovserve.core import Core, compose
 from ovserve.engine import openvino
@@ -19,7 +20,7 @@ from ovserve.grpc_door import make_certificates, make_grpc_server
 from ovserve.observability.logs import get_logger
 from ovserve.open_files import allow_open_files
 from ovserve.security.certificates import Certificates
-from ovserve.signals import Event, Events
+from ovserve.signals import Event, Events, Signals
 from ovserve.version import VERSION
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def run(settings: Settings) -> int:
     """
     allow_open_files()
     keep_freed_memory()
-    with Events() as events, ThreadPoolExecutor(1, thread_name_prefix="load") as executor:
+    events = Events()
+    signals = Signals({**events.handlers, **BUS_ERRORS.handlers()})
+    with signals, ThreadPoolExecutor(1, thread_name_prefix="load") as executor:
         core = compose(settings)
         doors = _listen(core)
         logger.info("listening, and loading models", **_where(doors))

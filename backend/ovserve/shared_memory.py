@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ovserve.bus_errors import BUS_ERRORS
 from ovserve.errors import (
     AlreadyExists,
     InvalidInput,
@@ -19,17 +20,20 @@ from ovserve.errors import (
     OVServeError,
     RegionChanged,
 )
+from ovserve.mapped_memory import MappedMemory
 
 _FOLDER = "/dev/shm"  # noqa: S108 - where shm_open puts what it opens
 _MOST_REGIONS = 256  # each holds a file descriptor
 _MOST_BYTES = 1 << 40
 _MOST_CHARACTERS = 255
+_MAPPED_BYTES = 64 * 1024  # below that much the file is as quick
 
 
 class Region:
     """A part of a shared memory object, open as long as anybody has a reference to it.
 
-    It is read and written through its file and not mapped: a mapping ends the process when a client truncates the file.
+    It is read and written through its file, which tells what is wrong; what is large through a mapping, as long as that
+    serves.
     """
 
     def __init__(self, name: str, key: str, offset: int, byte_size: int, file: int | None = None) -> None:
@@ -39,6 +43,8 @@ class Region:
         self.byte_size = byte_size
         self._file = _open(key, f"shared memory region '{name}'") if file is None else file
         self.close = weakref.finalize(self, os.close, self._file)
+        self._mapping: MappedMemory | None = None
+        self._serves = True
 
     @property
     def file(self) -> int:
@@ -55,6 +61,11 @@ class Region:
             )
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
+        mapping = self._mapped(len(buffer))
+        if mapping is not None:
+            if mapping.read_into(offset, buffer):
+                return
+            self._unmap(mapping)
         read = 0
         while read < len(buffer):  # the kernel gives at most 2 GB at once
             count = os.preadv(self._file, [buffer[read:] if read else buffer], self.offset + offset + read)
@@ -65,12 +76,33 @@ class Region:
 
     def write(self, offset: int, data: memoryview) -> None:
         self.check_size()  # or a file that was truncated would grow again
+        mapping = self._mapped(len(data))
+        if mapping is not None:
+            if mapping.write(offset, data):
+                return
+            self._unmap(mapping)
         written = 0
         while written < len(data):
             try:
                 written += os.pwrite(self._file, data[written:] if written else data, self.offset + offset + written)
             except OSError as error:
                 raise InvalidInput(f"shared memory region '{self.name}' cannot be written: {error.strerror}") from error
+
+    def _mapped(self, byte_size: int) -> MappedMemory | None:
+        """Have a mapping for so many bytes; None where it would not pay, or end the process one day."""
+        if byte_size < _MAPPED_BYTES or not BUS_ERRORS.are_survived or not self._serves:
+            return None
+        if self._mapping is None:
+            try:
+                self._mapping = MappedMemory(self._file, self.offset, self.byte_size)
+            except (OSError, ValueError):  # the file is too short, or the address space: reading it tells
+                return None
+        return self._mapping
+
+    def _unmap(self, mapping: MappedMemory) -> None:
+        """Give up a mapping that cannot be relied on, for good where its memory is not the file's any more."""
+        self._serves &= mapping.is_whole
+        self._mapping = None
 
 
 @dataclass(frozen=True, slots=True)

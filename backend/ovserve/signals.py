@@ -1,33 +1,35 @@
-"""What wakes the server's main thread."""
+"""Signals, and what of them wakes the server's main thread."""
 
 import signal
 import socket
+import threading
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
+from itertools import groupby
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
-
-class Event(Enum):
-    LOADED = auto()
-    RELOAD = auto()
-    STOP = auto()
+_MOST_AT_ONCE = 4096
 
 
-class Events:
-    """The end of loading, SIGTERM, SIGINT, SIGHUP; a second SIGINT ends the process at once.
+class Signals:
+    """Calls a handler for each signal that comes, in a thread of its own; several at once of a kind may count as one.
 
-    Signals come through `signal.set_wakeup_fd`, as bytes on a socket: one that arrives just before the main thread goes
-    to sleep on a lock would be noticed only when something else wakes it.
+    They come through `signal.set_wakeup_fd`, as bytes on a socket: one that arrives just before the main thread goes to
+    sleep on a lock would be noticed only when something else wakes it.
     """
 
-    _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    _LOADED = 0
+    def __init__(self, handlers: Mapping[int, Callable[[], None]]) -> None:
+        self._handlers = handlers
+        self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
 
     def __enter__(self) -> Self:
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)  # noqa: FBT003 - as set_wakeup_fd demands
-        self._former_fd = signal.set_wakeup_fd(self._writer.fileno())
-        self._former = {number: signal.signal(number, lambda *_: None) for number in self._SIGNALS}
+        self._former_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._former = {number: signal.signal(number, lambda *_: None) for number in self._handlers}
+        self._thread.start()
         return self
 
     def __exit__(
@@ -36,15 +38,42 @@ class Events:
         for number, handler in self._former.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._former_fd)
-        self._reader.close()
         self._writer.close()
+        self._thread.join()
+        self._reader.close()
+
+    def _listen(self) -> None:
+        while numbers := self._reader.recv(_MOST_AT_ONCE):
+            for number, _ in groupby(numbers):
+                if number in self._handlers:  # others may have asked Python for others
+                    self._handlers[number]()
+
+
+class Event(Enum):
+    LOADED = auto()
+    RELOAD = auto()
+    STOP = auto()
+    INTERRUPT = auto()
+
+
+class Events:
+    """The end of loading, SIGTERM, SIGINT, SIGHUP; a second SIGINT ends the process at once."""
+
+    def __init__(self) -> None:
+        self._events: SimpleQueue[Event] = SimpleQueue()
+        self.handlers: Mapping[int, Callable[[], None]] = {
+            signal.SIGTERM: lambda: self._events.put(Event.STOP),
+            signal.SIGINT: lambda: self._events.put(Event.INTERRUPT),
+            signal.SIGHUP: lambda: self._events.put(Event.RELOAD),
+        }
 
     def put_loaded(self) -> None:
-        self._writer.send(bytes([self._LOADED]))
+        self._events.put(Event.LOADED)
 
     def get(self) -> Event:
         """Wait for the next event."""
-        number = self._reader.recv(1)[0]
-        if number == signal.SIGINT:
-            signal.signal(number, signal.SIG_DFL)
-        return {self._LOADED: Event.LOADED, signal.SIGHUP: Event.RELOAD}.get(number, Event.STOP)
+        event = self._events.get()
+        if event is Event.INTERRUPT:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            return Event.STOP
+        return event

@@ -270,6 +270,23 @@ def test_files_are_closed_with_their_regions(server: ServerProcess, memory: Memo
     assert len(list(Path(f"/proc/{server.process.pid}/fd").iterdir())) < before + 10
 
 
+def test_what_is_large_is_mapped_as_long_as_it_is_registered(server: ServerProcess, memory: Memory, wire: Wire) -> None:
+    maps = Path(f"/proc/{server.process.pid}/maps")
+    size = 1 << 20
+    memory.path.write_bytes(bytes(2 * size))
+    assert memory.register(byte_size=2 * size).code is OK
+    assert memory.key not in maps.read_text()
+    message = pb.ModelInferRequest(model_name="grow")
+    place(message.inputs.add(name="x", datatype="FP32", shape=[size // 4]), size)
+    place(message.outputs.add(name="y"), size, size)
+    for _ in range(2):
+        assert wire.infer(message).code is OK
+        assert (memory.get(np.empty(size // 4, np.float32), size) == 1).all()
+        assert maps.read_text().count(memory.key) == 1
+    assert wire.call("SystemSharedMemoryUnregister", b"").code is OK
+    assert memory.key not in maps.read_text()
+
+
 @pytest.mark.parametrize("allowed", [False, True])
 def test_where_other_machines_can_ask_it_must_be_allowed(tmp_path: Path, allowed: bool) -> None:
     small_models.save(small_models.add_one([-1]), tmp_path / "grow/1")

@@ -9,6 +9,7 @@ import threading
 import traceback
 from typing import NoReturn
 
+from ovserve.bus_errors import BUS_ERRORS
 from ovserve.errors import CannotStart
 from ovserve.freed_memory import keep_freed_memory
 from ovserve.observability import logs
@@ -16,6 +17,7 @@ from ovserve.open_files import allow_open_files
 from ovserve.processes.channel import Channel
 from ovserve.processes.lifeline import die_with
 from ovserve.processes.worker_log import send_log
+from ovserve.signals import Signals
 from ovserve.workers.letters import values
 from ovserve.workers.member.member import Member
 from ovserve.workers.member.server_side import ServerSide
@@ -35,7 +37,8 @@ def main(end: int, lifeline: int, files: int) -> None:
     channel = Channel(socket.socket(fileno=end))
     send_log(channel)
     try:
-        _work(channel, socket.socket(fileno=files))
+        with Signals(BUS_ERRORS.handlers()):
+            _work(channel, socket.socket(fileno=files))
     except Exception:  # noqa: BLE001 - without this thread there is nothing left to do
         traceback.print_exc()
         _leave(_FAULT)
