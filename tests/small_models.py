@@ -92,6 +92,12 @@ def slow() -> ov.Model:
     return ov.Model([named(ops.reduce_sum(out, ops.constant(np.array([0, 1]))), "y")], [n], "slow")
 
 
+def table(numbers: np.ndarray) -> ov.Model:
+    """`x` [2] -> `y`: the numbers at these places."""
+    x = parameter("x", [2], "i64")
+    return ov.Model([named(ops.gather(ops.constant(numbers), x, ops.constant(0)), "y")], [x], "table")
+
+
 def flat() -> ov.Model:
     """`x` [1,3,2,2] -> `y` [1,12]; takes no other shape."""
     x = parameter("x", [1, 3, 2, 2])

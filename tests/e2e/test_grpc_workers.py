@@ -448,6 +448,30 @@ def test_a_version_whose_files_have_changed_since_is_still_served_by_a_new_worke
         wait_until(lambda: {refusal(each, "m") for each in both} == {GONE.format("m")})
 
 
+def test_large_weights_are_in_memory_once_and_nobody_can_change_them(
+    two: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    small_models.save(small_models.table(np.arange(1 << 22, dtype=np.float32)), tmp_path / "table/1")
+    server = two("--model_control_mode", "explicit", "--load_model", "*")
+
+    def mapping() -> list[int]:
+        maps = {pid: Path(f"/proc/{pid}/maps").read_text() for pid in (server.process.pid, *workers(server))}
+        return [pid for pid, text in maps.items() if "/memfd:model.bin" in text]
+
+    assert len(mapping()) == 2
+    kill(workers(server)[0])
+    wait_until(lambda: server.log.count("worker ready") == 2)
+    assert len(mapping()) == 2
+    os.truncate(tmp_path / "table/1/model.bin", 0)
+    with each_process(server) as both:
+        assert sorted(connections(server).values()) == [1, 1]
+        for each in both:
+            answer = each.infer("table", [tensor("x", [3_000_001, 5], "INT64")]).as_numpy("y")
+            assert answer.tolist() == [3_000_001, 5]
+        both[0].unload_model("table")
+        wait_until(lambda: not mapping())
+
+
 def test_a_configuration_that_changes_holds_everywhere_and_a_wrong_one_nowhere(serve: Serve, tmp_path: Path) -> None:
     small_models.save(small_models.add_one([2]), tmp_path / "one/1")
     small_models.save(small_models.add_sub([2]), tmp_path / "two/1")

@@ -1,10 +1,11 @@
 """--grpc_workers 1, 2 and 4: requests/s, CPU per request, memory, one connection against several, and more cores.
 
-    python tests/perf/grpc_workers.py [--cycles N] [--seconds S] [--connections N] [--workers N ...]
+    python tests/perf/grpc_workers.py [--cycles N] [--seconds S] [--connections N] [--workers N ...] [--weights_mb N]
 
 A [1,10] model, asked by tests/perf/flood.py, which takes little of the two cores itself. The servers run at the same time
 and are asked in alternating slices; medians, and quartiles in brackets; ratios are taken cycle by cycle. CPU and memory
-(PSS, in which shared pages count once) are of all processes of a server.
+(PSS, in which shared pages count once) are of all processes of a server. Then the same memory with a model of large
+weights, which the device takes as they are.
 
 What more cores make of it is computed, not measured: one interpreter's requests/s are those of one worker that has a core
 for itself, and no machine does more than its cores' time divided by the CPU of a request. Workers have nothing to do with
@@ -100,6 +101,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--weights_mb", type=int, default=128)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         root = Path(folder)
@@ -113,6 +115,18 @@ def main() -> None:
                 if cycle:  # the first one warms up
                     slices.append(found)
         show(cases, {count: pss_mb(server) for count, server in servers.items()}, given.connections)
+    show_weights(given.weights_mb, given.workers)
+
+
+def show_weights(weights_mb: int, counts: list[int]) -> None:
+    """Print what a model of that size takes in so many processes."""
+    print(f"\n| workers | PSS MB with {weights_mb} MB of weights |\n|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        model = small_models.table(np.arange(weights_mb << 18, dtype=np.float32))
+        small_models.save(model, Path(folder) / "table/1")
+        for count in counts:
+            with running(Path(folder), "--grpc_workers", str(count)) as server:
+                print(f"| {count} | {pss_mb(server):.0f} |")
 
 
 def show(cases: dict[tuple[int, int], list[Slice]], memory_mb: dict[int, float], most: int) -> None:

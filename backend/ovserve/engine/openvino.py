@@ -177,6 +177,8 @@ class Engine:
         try:
             if cause is None and files.weights is None:
                 return self._core.read_model(str(files.path))
+            if cause is None and files.private_weights is not None:
+                return self._core.read_model(str(files.path), str(files.private_weights), {"ENABLE_MMAP": True})
             if cause is None:
                 return self._core.read_model(str(files.path), str(files.weights))
         except RuntimeError as error:

@@ -32,12 +32,16 @@ _LOOKS_NUMERIC = re.compile(r"[+-]?[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """What OpenVINO reads: `path` is a file, or the folder of a SavedModel; `folder` may hold mapping_config.json."""
+    """What OpenVINO reads: `path` is a file, or the folder of a SavedModel; `folder` may hold mapping_config.json.
+
+    `private_weights` are the same as `weights` where nobody can change them, so that they may be mapped.
+    """
 
     kind: Kind
     path: Path
     weights: Path | None
     folder: Path
+    private_weights: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Makes a served version of a model from its files."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ovserve.config.declared import TritonConfig, WrongTritonConfig
@@ -37,10 +38,11 @@ def load_version(
     *,
     hosts: Hosts | None = None,
     sequencing: Sequencing | None = None,
+    private_weights: Path | None = None,
 ) -> Servable:
     """Load the version that lies in `place`, a folder or a file; raises `LoadFailed` with the cause.
 
-    Without `hosts` Python models know of no others.
+    Without `hosts` Python models know of no others. `private_weights` are a copy of the model's, to be mapped.
     """
     declared = config.declared
     if declared is not None and declared.document.get("backend") == "python":
@@ -52,13 +54,18 @@ def load_version(
         warm_up(served, declared.warm_up, config.base_path)
         served.statistics.forget()
         return served
-    files = find_files(place / declared.file_name if declared is not None else place)
+    files = replace(find_model_files(config, place), private_weights=private_weights)
     loaded = _in_any_batch(engine, files, read_mapping(files.folder), config)
     try:
         model = (sequencing or Sequencing()).make(config, version, loaded, turns)
     except CannotKeepState as error:
         raise LoadFailed(str(error), place) from error
     return _checked(loaded, model, place)
+
+
+def find_model_files(config: ModelConfig, place: Path) -> ModelFiles:
+    """Find what OpenVINO reads for a version; raises `LoadFailed`."""
+    return find_files(place / config.declared.file_name if config.declared is not None else place)
 
 
 def _python_instances(

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -224,9 +225,13 @@ class Reconciler:
         servable = status.servable
         self._put(name, VersionStatus(State.UNLOADING, servable))
 
+        unloaded = weakref.ref(servable)  # it keeps this, which must not keep it: a model's memory is freed at once
+
         def emptied() -> None:
-            self._emptied.put((name, servable))
-            self.dirty.set()
+            servable = unloaded()
+            if servable is not None:
+                self._emptied.put((name, servable))
+                self.dirty.set()
 
         servable.in_flight.when_empty(emptied)
 

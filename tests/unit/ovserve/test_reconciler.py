@@ -1,10 +1,12 @@
 """How the repository is followed: with real files, and loads that do what the test says."""
 
+import gc
 import shutil
 import threading
+import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -26,6 +28,16 @@ class Clock:
         return self.now_s
 
 
+@dataclass(eq=False)
+class Served:
+    """What a load gives: its text, and what the reconciler asks of it."""
+
+    text: str
+    note: None = None
+    slots: int = 1
+    in_flight: InFlight = field(default_factory=InFlight)
+
+
 class Loads:
     """Stands for reading and compiling: a version whose file says `bad` fails, one that says `slow` waits."""
 
@@ -34,7 +46,7 @@ class Loads:
         self.go_on = threading.Event()
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def __call__(self, config: ModelConfig, version: int, place: Path) -> SimpleNamespace:
+    def __call__(self, config: ModelConfig, version: int, place: Path) -> Served:
         self.begun.append((config.name, version))
         text = (place / "model.onnx").read_text()
         self.meanwhile()
@@ -44,7 +56,7 @@ class Loads:
             raise LoadFailed("it is bad", place)
         if text == "fault":
             raise KeyError(text)
-        return SimpleNamespace(text=text, note=None, slots=1, in_flight=InFlight())
+        return Served(text)
 
 
 class House:
@@ -219,6 +231,25 @@ def test_an_unreadable_repository_changes_nothing_and_is_told_once(
     house.settle()
     assert house.text() == "one"
     assert caplog.text.count("the repository cannot be looked at") == 1
+
+
+@pytest.mark.parametrize("then", [None, "two"], ids=["taken away", "replaced"])
+def test_a_version_that_is_not_served_any_more_is_freed_at_once(house: House, then: str | None) -> None:
+    house.write("one")
+    house.settle()
+    served = weakref.ref(house.registry.find("m"))
+    gc.collect()
+    gc.disable()
+    try:
+        if then is None:
+            shutil.rmtree(house.root / "m")
+        else:
+            house.write(then)
+        house.settle()
+        house.settle()
+        assert served() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("comes_back", [False, True], ids=["gone", "another in its place"])

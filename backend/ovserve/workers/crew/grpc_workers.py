@@ -16,7 +16,7 @@ from ovserve.serving.registry import Registry
 from ovserve.workers.crew.calls import Calls
 from ovserve.workers.crew.connections import Connections
 from ovserve.workers.crew.counting import Counting
-from ovserve.workers.crew.loading import LoadsEverywhere
+from ovserve.workers.crew.loading import LoadPart, LoadsEverywhere
 from ovserve.workers.crew.parts import Parts
 from ovserve.workers.crew.told import Told
 from ovserve.workers.crew.worker import Worker
@@ -52,7 +52,7 @@ class GrpcWorkers:
         self.connections = Connections(settings.grpc_max_connections)
         self._takes = self._made_takes()
 
-    def loading(self, load: LoadVersion) -> LoadVersion:
+    def loading(self, load: LoadPart) -> LoadVersion:
         """Have what `load` loads here loaded by all."""
         self._loads = LoadsEverywhere(load, self.workers, self._parts, at_once=self._settings.cache_dir is None)
         return self._loads if self._budgets else load

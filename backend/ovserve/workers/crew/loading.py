@@ -2,16 +2,26 @@
 
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from ovserve.config.model import ModelConfig
 from ovserve.errors import LoadFailed
-from ovserve.serving.loads import LoadVersion
 from ovserve.serving.servable import Servable
 from ovserve.workers.crew.parts import Part, Parts
+from ovserve.workers.crew.private_weights import copied
 from ovserve.workers.crew.worker import Worker
 from ovserve.workers.crew.workers import Workers
 from ovserve.workers.letters.conversation import Pending
+
+
+class LoadPart(Protocol):
+    """Loads a version in one process; raises `LoadFailed`."""
+
+    def __call__(
+        self, config: ModelConfig, version: int, place: Path, *, private_weights: Path | None = None
+    ) -> Servable: ...
 
 
 class LoadsEverywhere:
@@ -21,7 +31,7 @@ class LoadsEverywhere:
     A model of which requests come in sequences is loaded here only, for its sequences have to be in one place.
     """
 
-    def __init__(self, load: LoadVersion, workers: Workers, parts: Parts, *, at_once: bool) -> None:
+    def __init__(self, load: LoadPart, workers: Workers, parts: Parts, *, at_once: bool) -> None:
         self._load = load
         self._workers = workers
         self._parts = parts
@@ -34,9 +44,11 @@ class LoadsEverywhere:
             servable = self._load(config, version, place)
             self._parts.put(servable, part, everywhere=False)
             return servable
+        part = replace(part, weights=copied(config, place))
         try:
             asked = self._begin(part) if self._at_once else []
-            servable = self._load(config, version, place)
+            weights = None if part.weights is None else part.weights.path
+            servable = self._load(config, version, place, private_weights=weights)
             self._finish(part, asked)
         except BaseException:
             self._drop(part.number)

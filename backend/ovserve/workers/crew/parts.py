@@ -10,17 +10,19 @@ from ovserve.config.model import ModelConfig
 from ovserve.pipelines.pipeline import Pipeline
 from ovserve.repository.look import Fingerprint, see
 from ovserve.serving.servable import Servable
+from ovserve.workers.crew.private_weights import PrivateWeights
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A version that every worker loads: from which files, and how those looked then."""
+    """A version that every worker loads: from which files, how those looked then, and its weights for all of them."""
 
     number: int
     config: ModelConfig
     version: int
     place: Path
     fingerprint: Fingerprint
+    weights: PrivateWeights | None = None
 
     def is_unchanged(self) -> bool:
         """Tell whether who loads it now gets what the others have."""

@@ -66,7 +66,10 @@ class Worker:
     def begin_load(self, part: Part) -> Pending:
         self.has.add(part.number)
         config = values.write(part.config)
-        return self.begin("load", number=part.number, config=config, version=part.version, place=str(part.place))
+        weights = None if part.weights is None else str(part.weights.path)
+        return self.begin(
+            "load", number=part.number, config=config, version=part.version, place=str(part.place), weights=weights
+        )
 
     def send_file(self, head: Mapping[str, Any], file: int) -> bool:
         """Give it an open file; False where it takes none any more, or has not taken many others."""

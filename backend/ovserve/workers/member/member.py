@@ -148,7 +148,8 @@ class Member:
     def _load_one(self, head: Head) -> None:
         answer: dict[str, Any] = {}
         try:
-            servable = self._load(values.read(head["config"]), head["version"], Path(head["place"]))
+            config, version, place = values.read(head["config"]), head["version"], Path(head["place"])
+            servable = self._load(config, version, place, private_weights=_reachable(head["weights"]))
             self._mirror.put(head["number"], servable)
         except LoadFailed as error:
             answer["failed"] = str(error)
@@ -173,3 +174,8 @@ class Member:
         self._mirror.clear()
         gc.collect()
         os._exit(0)
+
+
+def _reachable(place: str | None) -> Path | None:
+    """Say where the server's copy of weights lies, if the system lets us look there."""
+    return Path(place) if place is not None and os.access(place, os.R_OK) else None
