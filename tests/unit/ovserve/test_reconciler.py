@@ -5,7 +5,6 @@ import shutil
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,9 @@ import pytest
 from ovserve.config.model import ModelConfig
 from ovserve.errors import LoadFailed
 from ovserve.repository.source import Repositories
-from ovserve.serving.in_flight import InFlight
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Registry, State
+from served import Served
 
 
 class Clock:
@@ -26,16 +25,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now_s
-
-
-@dataclass(eq=False)
-class Served:
-    """What a load gives: its text, and what the reconciler asks of it."""
-
-    text: str
-    note: None = None
-    slots: int = 1
-    in_flight: InFlight = field(default_factory=InFlight)
 
 
 class Loads:

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -12,17 +11,17 @@ from ovserve.errors import LoadFailed, PlaceMissing, ReloadFailed, VersionsFaile
 from ovserve.repository.config_file import ConfigFile
 from ovserve.repository.source import Repositories, SingleModel, Source
 from ovserve.serving.following import Following
-from ovserve.serving.in_flight import InFlight
 from ovserve.serving.reconciler import Reconciler
 from ovserve.serving.registry import Registry, State
+from served import Served
 
 YEARS_AHEAD_S = 4e9  # so that every file is old
 
 
-def load(config: ModelConfig, version: int, place: Path) -> SimpleNamespace:
+def load(config: ModelConfig, version: int, place: Path) -> Served:
     if (place / "model.onnx").read_text() == "bad":
         raise LoadFailed("it is bad", place)
-    return SimpleNamespace(note=None, slots=1, in_flight=InFlight())
+    return Served()
 
 
 class House:
