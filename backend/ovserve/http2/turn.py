@@ -16,7 +16,7 @@ from ovserve.http2.methods import Work
 from ovserve.observability.logs import get_logger
 
 # Calls of a connection of which the quickest ones took no longer of late are answered in turns,
-_QUICK_S = 0.0002
+_QUICK_S = 0.0003
 # of about so long: what a stream may have in flight fits.
 _TURN_S = 0.002
 # One that takes so long is broken up, as soon as that is seen.
